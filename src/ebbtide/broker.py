@@ -1,0 +1,169 @@
+"""The broker port: what every queue promises, which is what SQS promises and no more.
+
+At least once. A received message is on loan; it comes back when its holder dies or the loan runs out. A receive count,
+delays, batches, dead letters with reasons, order only within a FIFO group. Every write of a holder is fenced by its
+receipt: a holder that was given up for dead changes nothing. `tests/brokers/test_contract.py` states these promises.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+from ebbtide.message import Lineage, Message
+from ebbtide.queue import Queue
+from ebbtide.result import Report, TaskError
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A message on loan; also what a task declared with `takes_context=True` is given first.
+
+    body: the envelope as it came, decoded on first use. attempt: how often it was received, this time included.
+    deadline: when its queue's timeout kills the task, in seconds since 1970; set when the task starts.
+    fate: how its last holder died while running it, if it did; a worker then runs it alone.
+    """
+
+    body: bytes
+    queue: str
+    lane: int
+    receipt: str
+    attempt: int
+    deadline: float | None = None
+    fate: TaskError | None = None
+
+    @cached_property
+    def message(self) -> Message:
+        """The message. Raises EnvelopeError if the body is none of ours."""
+        return Message.decode(self.body)
+
+    @property
+    def lineage(self) -> Lineage:
+        """Where the message comes from."""
+        return self.message.lineage
+
+
+current: ContextVar[Delivery | None] = ContextVar("ebbtide.current", default=None)
+"""The delivery whose task runs here and now: what is enqueued meanwhile inherits its lane and lineage."""
+
+
+class Settlement(NamedTuple):
+    """A holder's word on one delivery.
+
+    report: for the task's record; None where no record is kept. wait: seconds until a retried message is visible.
+    spent: whether the attempt counts; a message handed back unstarted gets its attempt back where the broker can.
+    """
+
+    delivery: Delivery
+    report: Report | None = None
+    wait: float = 0.0
+    spent: bool = True
+
+
+class Depth(NamedTuple):
+    """How many messages a queue holds, by state.
+
+    oldest: age in seconds of the oldest ready one. due_in: seconds until the next delayed one is due.
+    """
+
+    ready: int = 0
+    delayed: int = 0
+    running: int = 0
+    dead: int = 0
+    oldest: float | None = None
+    due_in: float | None = None
+
+    @property
+    def pending(self) -> int:
+        """Messages that still have to be run to their end."""
+        return self.ready + self.delayed + self.running
+
+
+class DeadLetter(NamedTuple):
+    """A message at the end of its line, with the reason; body holds its bytes as they came."""
+
+    id: str
+    task: str
+    queue: str
+    lane: int
+    error: TaskError
+    attempts: int
+    buried_at: float
+    body: bytes
+
+
+class Broker(ABC):
+    """Port. All writing verbs take batches; those of a holder return how many settlements took effect."""
+
+    @abstractmethod
+    def send(self, messages: Sequence[Message]) -> list[str]:
+        """Store messages and return the ids under which they are stored, once they are safe.
+
+        A message whose `key` is held by an earlier one is not stored: its place in the list has that one's id. Raises
+        KeyConflict if the earlier one has other arguments, StorageError; then none of the batch is stored.
+        """
+
+    @abstractmethod
+    def receive(self, queues: Sequence[Queue], limit: int, wait: float = 0.0) -> list[Delivery]:
+        """Up to `limit` messages of these queues, on loan; waits at most `wait` seconds for the first, asleep."""
+
+    @abstractmethod
+    def ack(self, settled: Sequence[Settlement]) -> int:
+        """These are done."""
+
+    @abstractmethod
+    def retry(self, settled: Sequence[Settlement]) -> int:
+        """Make these visible again after their `wait`; any length."""
+
+    @abstractmethod
+    def bury(self, settled: Sequence[Settlement]) -> int:
+        """Set these aside as dead letters with their report's error as the reason."""
+
+    @abstractmethod
+    def extend(self, deliveries: Sequence[Delivery], seconds: float) -> int:
+        """Make these loans last `seconds` from now."""
+
+    @abstractmethod
+    def depth(self, queue: str) -> list[Depth]:
+        """What the queue holds, one Depth for each lane in use, lane 0 first."""
+
+    def begin(self, delivery: Delivery) -> None:
+        """The task of this delivery starts now: should the holder die, the attempt is spent. Cheap, and on no disk."""
+        return None
+
+    def together(self) -> AbstractContextManager[object]:
+        """What is called within is one write where the broker can do that."""
+        return nullcontext()
+
+    def last_words(self) -> int | None:
+        """A file descriptor where a dying process may say why; the broker quotes it as the reason. None: nowhere."""
+        return None
+
+    def wake(self) -> None:
+        """Make a `receive` that waits in this process return soon, empty. Safe to call in a signal handler."""
+        return None
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of files and connections; loans still held come back. Closing twice is fine."""
+
+
+class DeadLetters(ABC):
+    """Port: the dead letters of a broker that can list them."""
+
+    @abstractmethod
+    def dead(self, queue: str | None = None, limit: int = 100, after: str | None = None) -> list[DeadLetter]:
+        """Dead letters, oldest first, of one queue or all; `after` is the id the page before ended with."""
+
+    @abstractmethod
+    def redrive(self, ids: Sequence[str]) -> int:
+        """Send these back to their queues with all their attempts; how many there were."""
+
+    @abstractmethod
+    def drop(self, ids: Sequence[str]) -> int:
+        """Forget these for good, with their records; how many there were."""

@@ -1,0 +1,197 @@
+"""The file: one SQLite database in WAL mode, written by many processes, each committed write safe on disk.
+
+Three decisions make it fast and fair; docs/decisions/0003 has the figures.
+- A commit does not wait for the disk inside SQLite (synchronous=NORMAL). Who needs its write safe then flushes the
+  write-ahead log itself, after letting the lock go: no writer waits for another's disk, and one flush serves all that
+  committed before it, in this process and in others. That is the durability of synchronous=FULL with group commit.
+- Writers queue at a file lock (`gate`), where the kernel wakes the next at once; SQLite's own busy handler would sleep
+  and starve some of them for seconds.
+- One connection for each process, shared by its threads under a lock.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ebbtide.brokers.sqlite.schema import prepare
+from ebbtide.errors import StorageError, StorageFull
+
+Connect = Callable[..., sqlite3.Connection]
+
+BUSY_TIMEOUT = 30.0
+"""Seconds to wait for someone who writes to the file without us, such as the sqlite3 shell."""
+
+_forsaken: list[object] = []
+"""Connections of a parent process: to close them in a fork would release the parent's locks, so they are kept."""
+
+
+class Database:
+    """One queue file, opened on first use and again after a fork.
+
+    path: the file; a folder `<path>-run` beside it holds the gate and the holders. durable: flush acknowledged writes
+    to disk. connect: how to open a connection, `sqlite3.connect` unless a test observes it.
+    """
+
+    def __init__(self, path: Path, *, durable: bool = True, connect: Connect = sqlite3.connect) -> None:
+        self.path = path
+        self.folder = path.with_name(path.name + "-run")
+        self._durable = durable
+        self._connect = connect
+        self._start_anew()
+        os.register_at_fork(after_in_child=self._forked)
+
+    def _start_anew(self) -> None:
+        self.process = os.getpid()
+        self._lock = threading.RLock()
+        self._flushing = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+        self._gate = self._log = -1
+        self._nested = 0
+        self._flush_wanted = False
+        self._committed = self._flushed = 0
+
+    def _forked(self) -> None:
+        _forsaken.append(self._connection)
+        self._start_anew()
+
+    def close(self) -> None:
+        """Close the connection and the files; using it again opens them anew."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                os.close(self._gate)
+                os.close(self._log)
+            self._connection = None
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """The connection, for statements that change nothing."""
+        with self._lock, self._explained():
+            yield self._open()
+
+    @contextmanager
+    def writing(self, *, safe: bool = True) -> Iterator[sqlite3.Connection]:
+        """The connection within a write transaction, committed at the end, rolled back by an exception.
+
+        Nested in another on the same thread it becomes part of it. safe: on disk when the outermost one returns.
+        """
+        with self._lock, self._explained():
+            connection = self._open()
+            self._flush_wanted |= safe
+            if self._nested:
+                yield connection
+                return
+            fcntl.flock(self._gate, fcntl.LOCK_EX)
+            try:
+                self._nested = 1
+                with self._transaction(connection):
+                    yield connection
+                self._committed += 1
+            finally:
+                self._nested = 0
+                wanted, self._flush_wanted = self._flush_wanted, False
+                fcntl.flock(self._gate, fcntl.LOCK_UN)
+            mine = self._committed
+        if wanted and self._durable:
+            with self._explained():
+                self._flush(mine)
+
+    @contextmanager
+    def _transaction(self, connection: sqlite3.Connection) -> Iterator[None]:
+        connection.execute("begin immediate")
+        try:
+            yield
+            connection.execute("commit")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("rollback")
+            raise
+
+    def _flush(self, mine: int) -> None:
+        """Have commit number `mine` on disk: by an own flush, or by one that began after it."""
+        with self._flushing:
+            if self._flushed < mine:
+                upto = self._committed
+                _to_disk(self._log)
+                self._flushed = upto
+
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self._connection = self._opened()
+        return self._connection
+
+    def _opened(self) -> sqlite3.Connection:
+        if not self.path.parent.is_dir():
+            raise StorageError(f"{self.path}: there is no folder {self.path.parent}; create it or correct the path")
+        self.folder.mkdir(mode=0o700, exist_ok=True)
+        gate = os.open(self.folder / "gate", os.O_RDWR | os.O_CREAT, 0o600)
+        fcntl.flock(gate, fcntl.LOCK_EX)  # opening may set the file up, which one process does and others wait for
+        try:
+            connection = self._connect(
+                self.path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False, cached_statements=256
+            )
+            try:
+                prepare(connection, self.path)
+                self._log = os.open(f"{self.path}-wal", os.O_RDONLY)
+                _sync_folder(self.path.parent)
+            except BaseException:
+                connection.close()
+                raise
+        except BaseException:
+            os.close(gate)
+            raise
+        fcntl.flock(gate, fcntl.LOCK_UN)
+        self._gate = gate
+        return connection
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Errors of SQLite and of the file system as StorageError, with the file's name and a cure."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise explain(self.path, error) from error
+        except PermissionError as error:
+            raise StorageError(f"{error.filename or self.path}: no permission; the queue's user must own it") from error
+        except OSError as error:
+            kind = StorageFull if error.errno == errno.ENOSPC else StorageError
+            raise kind(f"{error.filename or self.path}: {error.strerror}") from error
+
+
+def explain(path: Path, error: sqlite3.Error) -> StorageError:
+    """SQLite's error in our words."""
+    code = getattr(error, "sqlite_errorname", "")
+    if code == "SQLITE_FULL":
+        return StorageFull(f"{path}: the disk is full; nothing was stored. Make room and repeat the call")
+    cure = {
+        "SQLITE_READONLY": "the file or its folder is read-only; a queue must be written to",
+        "SQLITE_CANTOPEN": "it cannot be opened; is its folder there and writable?",
+        "SQLITE_NOTADB": "it is no SQLite database; name another file",
+        "SQLITE_CORRUPT": "it is damaged; run `sqlite3 FILE .recover`, or restore it from a backup",
+        "SQLITE_BUSY": f"another program kept it locked for {BUSY_TIMEOUT:.0f} s",
+    }
+    hint = next((text for name, text in cure.items() if code.startswith(name)), str(error))
+    return StorageError(f"{path}: {hint}")
+
+
+def _to_disk(file: int) -> None:
+    if hasattr(fcntl, "F_FULLFSYNC"):  # macOS: fsync leaves data in the drive's cache
+        fcntl.fcntl(file, fcntl.F_FULLFSYNC)
+    else:
+        os.fdatasync(file)
+
+
+def _sync_folder(folder: Path) -> None:
+    """A new file is safe once its name is, too."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

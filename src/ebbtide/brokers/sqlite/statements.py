@@ -1,0 +1,95 @@
+"""The SQL of the broker. Every statement of a holder names row, id, claim and the running state: that is its fence."""
+
+from __future__ import annotations
+
+from ebbtide.brokers.sqlite.schema import DEAD, DELAYED, DONE, READY, RUNNING
+
+_HELD = f"where seq = ? and id = ? and claim = ? and state = {RUNNING}"
+
+INSERT = """
+insert into tasks (id, task, queue, lane, state, rank, due, tenant, body, enqueued_at)
+values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (id) do nothing
+"""
+
+DUE = f"select 1 from tasks where state = {DELAYED} and due <= ? limit 1"
+PROMOTE = f"update tasks set state = {READY}, due = null where state = {DELAYED} and due <= ?"
+NEXT_DUE = f"select min(due) from tasks where state = {DELAYED}"
+ANY_READY = f"select 1 from tasks where state = {READY} and queue = ? and lane < ? limit 1"
+
+_CLAIM = f"""
+update tasks set state = {RUNNING}, attempt = attempt + 1, claim = claim + 1, holder = ?, lease = ?, started_at = ?
+where seq in (
+    select seq from tasks as t where state = {READY} and queue = ? and lane = ? {{also}} order by rank, seq limit ?
+)
+returning rank, seq, id, claim, attempt, body, case when suspect then errors end
+"""
+CLAIM = _CLAIM.format(also="")
+CLAIM_FIFO = _CLAIM.format(  # only the first unfinished message of its group
+    also=f"""and (tenant is null or seq = (
+        select min(seq) from tasks as g
+        where g.queue = t.queue and g.tenant = t.tenant and g.tenant is not null and g.state < {DONE}
+    ))"""
+)
+IN_FLIGHT = f"select count(*) from tasks where state = {RUNNING} and queue = ? and lane = ?"
+
+KEEP = f"""
+update tasks set state = {DONE}, body = x'', holder = null, lease = null, suspect = 0,
+    value = ?, started_at = ?, finished_at = ?, purge_at = ? {_HELD}
+"""
+DELETE = f"delete from tasks {_HELD}"
+AGAIN = f"""
+update tasks set state = ?, due = ?, holder = null, lease = null, suspect = 0,
+    errors = json_insert(ifnull(errors, '[]'), '$[#]', json(?)) {_HELD}
+"""
+UNSPENT = f"""
+update tasks set state = ?, due = ?, holder = null, lease = null, suspect = 0, attempt = attempt - 1 {_HELD}
+"""
+BURY = f"""
+update tasks set state = {DEAD}, holder = null, lease = null, started_at = ?, finished_at = ?, attempt = ?,
+    errors = case when ? then errors else json_insert(ifnull(errors, '[]'), '$[#]', json(?)) end {_HELD}
+"""
+EXTEND = f"update tasks set lease = ? {_HELD}"
+
+HOLDERS = f"select distinct holder from tasks where state = {RUNNING}"
+HELD_BY = f"select seq from tasks where state = {RUNNING} and holder = ?"
+OVERDUE = f"select seq from tasks where state = {RUNNING} and lease < ?"
+RECLAIM_UNSTARTED = f"""
+update tasks set state = {READY}, holder = null, lease = null, attempt = attempt - 1 where seq = ? and state = {RUNNING}
+"""
+RECLAIM_STARTED = f"""
+update tasks set state = {READY}, holder = null, lease = null, suspect = 1,
+    errors = json_insert(ifnull(errors, '[]'), '$[#]', json_array(?, ?, ?, attempt)) where seq = ? and state = {RUNNING}
+"""
+
+PURGE = f"""
+delete from tasks where seq in (select seq from tasks where state = {DONE} and purge_at <= ? order by purge_at limit ?)
+"""
+PURGE_KEYS = f"""
+delete from keys where (task, key) in (
+    select k.task, k.key from keys as k left join tasks as t on t.id = k.id
+    where k.until <= ? and (t.state is null or t.state >= {DONE}) limit ?
+)
+"""
+KEY_HELD = f"""
+select k.id, k.call from keys as k left join tasks as t on t.id = k.id
+where k.task = ? and k.key = ? and (k.until > ? or t.state < {DONE})
+"""
+TAKE_KEY = "insert or replace into keys (task, key, id, call, until) values (?, ?, ?, ?, ?)"
+
+DEPTH = f"""
+select lane, sum(state = {READY}), sum(state = {DELAYED}), sum(state = {RUNNING}), sum(state = {DEAD}),
+    min(case when state = {READY} then enqueued_at end), min(due)
+from tasks where queue = ? and state <> {DONE} group by lane order by lane
+"""
+
+RECORD = "select id, task, state, attempt, enqueued_at, started_at, finished_at, value, errors from tasks where id = ?"
+DEAD_LETTERS = f"""
+select id, task, queue, lane, errors, attempt, finished_at, body from tasks
+where state = {DEAD} and (?1 is null or queue = ?1)
+    and seq > coalesce((select seq from tasks where id = ?2), 0) order by seq limit ?3
+"""
+REDRIVE = f"""
+update tasks set state = {READY}, attempt = 0, suspect = 0, started_at = null, finished_at = null
+where id = ? and state = {DEAD} returning queue
+"""
+DROP = f"delete from tasks where id = ? and state = {DEAD}"

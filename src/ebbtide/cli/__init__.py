@@ -1,0 +1,1 @@
+"""The command line. This file stays empty of imports: worker processes start through `ebbtide.cli.process`."""

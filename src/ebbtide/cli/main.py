@@ -1,0 +1,134 @@
+"""The command `ebbtide`: which commands there are, and how any of them ends.
+
+    0  done
+    1  what was asked for failed, or there is no such thing
+    2  the command line, the TARGET or an argument is wrong
+    3  not finished yet (`result`, `enqueue --wait`)
+    130  interrupted
+
+Errors are one line on standard error. A command's module is loaded when it is called, so that none waits for the
+libraries of another.
+"""
+
+from __future__ import annotations
+
+import platform
+import sys
+import traceback
+from collections.abc import Callable
+from importlib import import_module
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import click
+
+from ebbtide.cli.words import printable
+from ebbtide.connect.target import TargetBroken
+from ebbtide.errors import ArgumentError, DeclarationError, EbbtideError, TargetError, UnknownTask
+from ebbtide.names import nearest
+from ebbtide.version import __version__
+
+_WRONGLY_ASKED = (ArgumentError, DeclarationError, TargetError, UnknownTask)
+INTERRUPTED = 130
+
+
+class Entry(NamedTuple):
+    """One command: its module, which calls it `command`, and the line about it in `ebbtide --help`."""
+
+    load: Callable[[], ModuleType]
+    help: str
+
+
+COMMANDS = {
+    "dev": Entry(lambda: import_module("ebbtide.cli.dev"), "Run an app here and restart it when its code changes."),
+    "worker": Entry(lambda: import_module("ebbtide.cli.worker"), "Run the tasks of an app."),
+    "tasks": Entry(lambda: import_module("ebbtide.cli.tasks"), "List the tasks of an app."),
+    "queues": Entry(lambda: import_module("ebbtide.cli.queues"), "Show how full the queues are, and their settings."),
+    "enqueue": Entry(lambda: import_module("ebbtide.cli.enqueue"), "Enqueue one call of a task, or many."),
+    "result": Entry(lambda: import_module("ebbtide.cli.result"), "Show what became of an enqueued task."),
+    "dlq": Entry(lambda: import_module("ebbtide.cli.dlq"), "List, show, redrive and drop dead letters."),
+}
+
+
+class Told(click.ClickException):
+    """Any error of a command, as one line and an exit code."""
+
+    def __init__(self, error: Exception) -> None:
+        where = f"{type(error).__name__}: {error} ('ebbtide --traceback ...' shows where)"
+        super().__init__(str(error) if isinstance(error, EbbtideError) else where)
+        self.code = 2 if isinstance(error, _WRONGLY_ASKED) else 1
+
+
+class Commands(click.Group):
+    """The group of all commands; ends every one of them with an exit code."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = COMMANDS[cmd_name].load().command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in COMMANDS:
+            raise click.UsageError(f"there is no command {args[0]!r}.{nearest(args[0], COMMANDS)}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.help) for name, entry in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise
+        except Exception as error:
+            if ctx.params["traceback"]:
+                traceback.print_exception(error)
+            elif isinstance(error, TargetBroken):
+                click.echo(printable(error.traceback), err=True, nl=False)
+            raise Told(error) from error
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run and exit; a command's return value is the exit code."""
+        try:
+            code = super().main(*args, **{**extra, "standalone_mode": False})
+        except click.Abort:
+            sys.exit(INTERRUPTED)
+        except click.ClickException as error:
+            click.secho(f"error: {_one_line(error)}", err=True, fg="red")
+            sys.exit(error.code if isinstance(error, Told) else error.exit_code)
+        sys.exit(code or 0)
+
+
+def _one_line(error: click.ClickException) -> str:
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    hint = f" See '{context.command_path} --help'." if context else ""
+    return " ".join(printable(error.format_message()).split()) + hint
+
+
+@click.group(
+    cls=Commands,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="""\b
+Exit codes: 0 done, 1 it failed or is not there, 2 wrong command line,
+TARGET or arguments, 3 not finished yet, 130 interrupted.
+Without --broker the app's own broker is used, else EBBTIDE_BROKER,
+else sqlite:///ebbtide.db.""",
+)
+@click.version_option(__version__, message=f"ebbtide {__version__} (Python {platform.python_version()})")
+@click.option("--traceback", is_flag=True, help="Show where in Ebbtide an error arose.")
+@click.pass_context
+def main(ctx: click.Context, traceback: bool) -> None:
+    """Python background tasks with nothing running.
+
+    TARGET names your app: 'shop:app' is the App called app in shop.py; 'shop' will do if it has only one.
+    """
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())

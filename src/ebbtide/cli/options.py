@@ -1,0 +1,85 @@
+"""What commands have in common: TARGET, `--broker`, `--json`, and how durations and moments are written."""
+
+from __future__ import annotations
+
+import functools
+import re
+import sys
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+import click
+
+from ebbtide.app import App
+from ebbtide.broker import Broker, DeadLetters
+from ebbtide.brokers.memory import MemoryBroker
+from ebbtide.connect.target import load
+from ebbtide.errors import TargetError
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3_600.0, "d": 86_400.0, "w": 604_800.0}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)", re.ASCII)
+
+
+def takes_app(command: Command) -> Command:
+    """Give a command TARGET, `--broker` and `--json`; it is called with `app` and `as_json` in their place."""
+
+    @click.argument("target")
+    @click.option("--broker", metavar="URL", help="Another broker than the app's, as sqlite:///queue.db.")
+    @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+    @functools.wraps(command)
+    def with_app(target: str, broker: str | None, **options: Any) -> Any:
+        with redirect_stdout(sys.stderr):  # whatever the user's module prints is no part of the answer
+            app = load(target)
+        if broker is not None:
+            app.use(broker)
+        try:
+            return command(app=app, **options)
+        finally:
+            app.close()
+
+    return with_app  # type: ignore[return-value]
+
+
+def broker_of(app: App) -> Broker:
+    """The app's broker. Raises TargetError for one that no other process can see."""
+    if isinstance(app.broker, MemoryBroker):
+        raise TargetError(
+            f"app {app.name!r} is on memory://, which lives and dies with one process; "
+            f"name another: --broker sqlite:///ebbtide.db"
+        )
+    return app.broker
+
+
+def letters_of(app: App) -> DeadLetters:
+    """The dead letters of the app's broker. Raises TargetError where they cannot be listed."""
+    broker = broker_of(app)
+    if not isinstance(broker, DeadLetters):
+        raise TargetError(f"{type(broker).__name__} cannot list its dead letters")
+    return broker
+
+
+def duration(value: str) -> float:
+    """An option's type: seconds (`90`, `0.5`) or a number with a unit (`15m`, `2h`, `1d`), as seconds."""
+    written = _DURATION.fullmatch(value.strip())
+    if not written or (written[2] or "s") not in _UNITS:
+        raise click.BadParameter(f"{value!r} is no duration; write seconds, or a number with a unit: 90, 15m, 2h, 1d")
+    return float(written[1]) * _UNITS[written[2] or "s"]
+
+
+def moment(value: str) -> datetime:
+    """An option's type: a date and time in ISO 8601 with an offset from UTC, as an aware datetime."""
+    try:
+        when = datetime.fromisoformat(value)
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is no ISO 8601 time, as 2027-01-01T12:00:00Z is") from None
+    if when.tzinfo is None:
+        raise click.BadParameter(f"{value!r} names no time zone; add Z for UTC, or an offset such as +02:00")
+    return when
+
+
+def duration_or_moment(value: str) -> timedelta | datetime:
+    """An option's type: either of both, as a timedelta or an aware datetime."""
+    return moment(value) if "-" in value else timedelta(seconds=duration(value))

@@ -1,0 +1,59 @@
+"""The main of one worker process, as the supervisor starts it: no command-line library, so that it starts quickly.
+
+python -m ebbtide.cli.process '{"target": "shop:app", ...}' --lifeline FD
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import sys
+from threading import Thread
+from typing import Any
+
+from ebbtide.app import App
+from ebbtide.connect.target import load
+from ebbtide.errors import EbbtideError, StorageError
+from ebbtide.runners.report import Reporter
+from ebbtide.runners.supervisor import NOT_STARTABLE
+from ebbtide.runners.worker import Settings, Worker
+
+
+def main() -> int:
+    """Run one worker process; the exit code."""
+    given: dict[str, Any] = json.loads(sys.argv[1])
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor turns it into SIGTERM
+    logging.basicConfig(level=given["log"], format="%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S")
+    log = logging.getLogger("ebbtide.worker")
+    try:
+        app: App = load(given["target"])
+        if given["broker"]:
+            app.use(given["broker"])
+        queues = [app.queues[name] for name in given["queues"] or app.queues]
+        settings = Settings(**given["settings"])
+        worker = Worker(app, queues, settings, Reporter(log), trouble=lambda error: _warn(log, error))
+    except EbbtideError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return NOT_STARTABLE
+    signal.signal(signal.SIGTERM, lambda number, frame: worker.stop())
+    Thread(target=_follow, args=(int(sys.argv[3]),), name="ebbtide-lifeline", daemon=True).start()
+    log.debug("process %d takes %s", os.getpid(), ", ".join(queue.name for queue in queues))
+    worker.run()
+    app.close()
+    return 0
+
+
+def _follow(lifeline: int) -> None:
+    """Stop when the supervisor is gone: reading the pipe ends when its other end is closed."""
+    os.read(lifeline, 1)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _warn(log: logging.Logger, error: StorageError) -> None:
+    log.error("%s; trying again", error)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,168 @@
+"""From a TARGET on a command line to the user's app: `shop:app`, `shop.jobs:registry.app`, or `shop` with one App.
+
+What can go wrong is told apart: nothing of that name, a module that breaks while it is imported (then the user sees
+their own traceback, less our frames and the import system's), and an attribute that is no App.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import sys
+import traceback
+from collections.abc import Iterable
+from pathlib import Path
+from types import ModuleType, TracebackType
+from typing import Any
+
+from ebbtide.app import App
+from ebbtide.errors import TargetError
+from ebbtide.names import nearest
+
+_DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
+_OURS = str(Path(__file__).resolve().parents[1]) + os.sep
+_IMPORT_SYSTEM = ("<frozen importlib", importlib.__file__)
+
+
+class TargetBroken(TargetError):
+    """The target's module is there and raises while it is imported; `traceback` is the user's part of it, as text."""
+
+    def __init__(self, message: str, traceback: str) -> None:
+        super().__init__(message)
+        self.traceback = traceback
+
+
+def load(target: str) -> App:
+    """The App that `module:attribute` names, or the only one in `module`.
+
+    Puts the working directory in front of `sys.path`, as `python -m` does. Raises TargetError, TargetBroken.
+    """
+    name, colon, attribute = target.partition(":")
+    _check(target, name, colon, attribute)
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    module = _module(target, name)
+    return _at(module, attribute) if attribute else _only(module)
+
+
+def _check(target: str, name: str, colon: str, attribute: str) -> None:
+    if name.endswith(".py") or "/" in name or os.sep in name:
+        dotted = ".".join(part for part in Path(name.removesuffix(".py")).parts if part not in (".", os.sep))
+        raise TargetError(f"{target!r} is a path; name the module: {dotted}:{attribute or 'app'}")
+    if not _DOTTED.fullmatch(name) or (colon and not _DOTTED.fullmatch(attribute)):
+        raise TargetError(f"{target!r} names no app; write 'module:app': 'shop:app' is the App called app in shop.py")
+
+
+def _module(target: str, name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        if isinstance(error, ModuleNotFoundError) and not _in_user_code(error.__traceback__):
+            raise TargetError(f"there is no module {error.name or name!r}.{_hint(name)}") from None
+        raise _broken(f"importing {name!r} failed", error) from None
+
+
+def _in_user_code(frames: TracebackType | None) -> bool:
+    """Whether a module had begun to run, so that what is missing is not the target itself."""
+    return any(not _hidden(frame.filename) for frame in traceback.extract_tb(frames))
+
+
+def _hidden(file: str) -> bool:
+    return file.startswith((*_IMPORT_SYSTEM, _OURS))
+
+
+def _broken(what: str, error: BaseException) -> TargetBroken:
+    told = traceback.TracebackException.from_exception(error)
+    last = next((f for f in reversed(told.stack) if not _hidden(f.filename)), None)
+    for part in _chain(told):
+        part.stack = traceback.StackSummary.from_list([f for f in part.stack if not _hidden(f.filename)])
+    reason = " ".join("".join(traceback.format_exception_only(error)).splitlines()[-1].split())[:300]
+    where = f" ({_shown(last.filename)}:{last.lineno})" if last else ""
+    if isinstance(error, SyntaxError) and error.filename:
+        where = f" ({_shown(error.filename)}:{error.lineno})"
+    return TargetBroken(f"{what}: {reason}{where}", "".join(told.format()))
+
+
+def _shown(file: str) -> str:
+    path = Path(file)
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else file
+
+
+def _chain(told: traceback.TracebackException) -> Iterable[traceback.TracebackException]:
+    yield told
+    for above in (told.__cause__, told.__context__, *(told.exceptions or ())):
+        if above:
+            yield from _chain(above)
+
+
+def _hint(name: str) -> str:
+    parent, _, last = name.rpartition(".")
+    if parent in sys.modules and hasattr(sys.modules[parent], last):
+        return f" Did you mean {f'{parent}:{last}'!r}?"
+    path = name.replace(".", "/")
+    for root in ("src", "app"):
+        if Path(root, f"{path}.py").is_file() or Path(root, path).is_dir():
+            return f" It is in {root}/: run the command from there, or set PYTHONPATH={root}"
+    folder = Path(parent.replace(".", "/")) if parent and Path(parent.replace(".", "/")).is_dir() else Path()
+    before = f"{parent}." if folder != Path() else ""
+    return nearest(name, {f"{before}{module}" for module in _modules_in(folder)})
+
+
+def _modules_in(folder: Path) -> Iterable[str]:
+    for entry in folder.iterdir():
+        if entry.suffix == ".py" and not entry.stem.startswith("__"):
+            yield entry.stem
+        elif entry.name.isidentifier() and entry.is_dir() and any(entry.glob("*.py")):
+            yield entry.name
+
+
+def _at(module: ModuleType, attribute: str) -> App:
+    found: Any = module
+    trail = module.__name__
+    for number, part in enumerate(attribute.split(".")):
+        try:
+            found = getattr(found, part)
+        except AttributeError:
+            apps = () if number else _apps(module)
+            known = apps or (name for name in dir(found) if not name.startswith("_"))
+            raise TargetError(f"{trail!r} has no {part!r}.{nearest(part, known)}") from None
+        except Exception as error:
+            raise _broken(f"reading {part!r} of {trail!r} failed", error) from None
+        trail += f"{'.' if number else ':'}{part}"
+    if isinstance(found, App):
+        return found
+    raise TargetError(f"{trail!r} is {_kind(found)}, not an App.{_instead(module)}")
+
+
+def _only(module: ModuleType) -> App:
+    apps = _apps(module)
+    different = {id(app): name for name, app in reversed(apps.items())}
+    if len(different) == 1:
+        return next(iter(apps.values()))
+    name = module.__name__
+    if apps:
+        choice = " or ".join(f"{name}:{attribute}" for attribute in apps)
+        raise TargetError(f"{name!r} has {len(different)} Apps; say which: {choice}")
+    raise TargetError(f"{name!r} has no App at its top level; write app = App('shop') there, or name another module")
+
+
+def _apps(module: ModuleType) -> dict[str, App]:
+    return {name: value for name, value in vars(module).items() if isinstance(value, App)}
+
+
+def _instead(module: ModuleType) -> str:
+    apps = _apps(module)
+    return f" Did you mean {f'{module.__name__}:{next(iter(apps))}'!r}?" if apps else ""
+
+
+def _kind(value: object) -> str:
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    name = type(value).__name__
+    if name == "function":
+        return "a function (an App made by calling it must stand in the module)"
+    return "None" if value is None else f"{'an' if name[0] in 'AEIOUaeiou' else 'a'} {name}"

@@ -1,0 +1,101 @@
+"""Every error Ebbtide raises or records, each saying in its message what is wrong, where, and the cure.
+
+Two families. `EbbtideError` and its children are raised to the caller. Those under `Verdict` are never raised at a
+caller: they are the reasons written on a dead letter and into a result when no exception of the task's own explains
+its end.
+"""
+
+from __future__ import annotations
+
+
+class EbbtideError(Exception):
+    """Base of all errors raised by Ebbtide; catching it catches nothing of the user's."""
+
+
+class DeclarationError(EbbtideError, ValueError):
+    """An app, queue, task or retry policy is declared in a way that cannot work."""
+
+
+class ArgumentError(EbbtideError, TypeError):
+    """A call does not fit its task's signature, or a value cannot travel; names the task and the parameter."""
+
+
+class CallRefused(ArgumentError):
+    """At the worker: a message's arguments do not fit the task's signature, or its return value cannot travel.
+
+    Never retried: another attempt would end the same.
+    """
+
+
+class PayloadError(EbbtideError, ValueError):
+    """A message is larger than the app's `max_payload` (default 64 MiB); pass a reference instead of the data."""
+
+
+class KeyConflict(EbbtideError):
+    """A `key=` is held by a task with other arguments; put what differs into the key."""
+
+
+class EnvelopeError(EbbtideError):
+    """Bytes on a queue are not a message of a version we speak."""
+
+
+class UnknownTask(EbbtideError, LookupError):
+    """A message or a caller names a task the app does not have."""
+
+
+class UnknownResult(EbbtideError, LookupError):
+    """No record under that id: never stored, past its retention time, or results are off for its queue."""
+
+
+class StorageError(EbbtideError):
+    """The queue's storage cannot be opened, read or written; the message names the file and the cure."""
+
+
+class StorageFull(StorageError):
+    """There is no room left on the disk; nothing was stored, and the call may be repeated once there is."""
+
+
+class TargetError(EbbtideError):
+    """A `module:app` target or a broker URL cannot be resolved."""
+
+
+class TaskFailed(EbbtideError):
+    """Raised by `Result.get`: the task ended without success; the message carries its last error."""
+
+
+class TaskNotFinished(EbbtideError, TimeoutError):
+    """Raised by `Result.wait` and `Result.get`: the task had not ended within the timeout."""
+
+
+class Verdict(EbbtideError):
+    """Base of the reasons that Ebbtide itself gives for a task's end."""
+
+
+class LoopDetected(Verdict):
+    """A chain of tasks enqueuing tasks went past the app's depth budget; the message shows its path."""
+
+
+class Expired(Verdict):
+    """The message's `expires` had passed before a worker took it."""
+
+
+class WorkerDied(Verdict):
+    """The process running the task ended without a word: killed, crashed, or out of memory."""
+
+
+class TaskTimeout(Verdict):
+    """The task ran longer than its queue's timeout and was killed, as Lambda would."""
+
+
+class Retry(Exception):
+    """Raise it inside a task to be run again: `raise Retry(after=30)`.
+
+    `after` is in seconds; without it the task's retry policy chooses the wait. It spends an attempt like any failure:
+    on the last one the task fails. Chain it (`raise Retry(after=30) from error`) to keep the cause in the result.
+    """
+
+    def __init__(self, message: str = "the task asked to be retried", *, after: float | None = None) -> None:
+        super().__init__(message)
+        if after is not None and not 0 <= after < float("inf"):
+            raise ValueError(f"Retry(after={after!r}): seconds, zero or more")
+        self.after = after

@@ -1,0 +1,221 @@
+"""One invocation from delivery to outcome to settlement: the same for every runner.
+
+`decide` runs middleware and the function and touches no port; `settle` does what was decided: at most one result write
+and one broker call for each kind of outcome. `decide` is a coroutine, so that one text serves `def` and `async def`:
+for a `def` task it never suspends, and `finish` drives it to its end without an event loop.
+"""
+
+from __future__ import annotations
+
+import inspect
+import traceback
+from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import replace
+from types import TracebackType
+from typing import Any, TypeVar
+
+from ebbtide.app import App, Middleware
+from ebbtide.broker import Broker, Delivery, Settlement, current
+from ebbtide.errors import CallRefused, EnvelopeError, Expired, LoopDetected, Retry, UnknownTask, WorkerDied
+from ebbtide.message import Message
+from ebbtide.outcome import Failed, NotYet, Outcome, Succeeded, TryAgain
+from ebbtide.result import Report, ResultStore, Status, TaskError
+from ebbtide.task import Task
+
+T = TypeVar("T")
+Decided = tuple[Delivery, Outcome]
+
+MAX_MESSAGE = 2_000
+MAX_TRACEBACK = 16_000
+"""Characters kept of an error's message and traceback."""
+
+
+def runs_async(app: App, delivery: Delivery) -> bool:
+    """Whether deciding this delivery needs an event loop: an `async def` task, or any task under async middleware."""
+    try:
+        task = app.tasks.get(delivery.message.task)
+    except EnvelopeError:
+        return False
+    return task is not None and (task.is_async or any(map(inspect.iscoroutinefunction, app.middleware)))
+
+
+def finish(coroutine: Coroutine[Any, Any, T]) -> T:
+    """The value of a coroutine that never suspends. Raises RuntimeError if it does."""
+    try:
+        coroutine.send(None)
+    except StopIteration as end:
+        value: T = end.value
+        return value
+    coroutine.close()
+    raise RuntimeError("this task awaits something and needs an event loop; make it, or its middleware, `async def`")
+
+
+def execute(app: App, delivery: Delivery) -> Outcome:
+    """Run one delivery of a `def` task and settle it."""
+    app.broker.begin(delivery)
+    outcome = finish(decide(app, delivery))
+    settle(app, [(delivery, outcome)])
+    return outcome
+
+
+async def decide(app: App, delivery: Delivery) -> Outcome:
+    """What became of this delivery, after running its task if it is to run. Raises nothing of the task's."""
+    started = app.now()
+    try:
+        message = delivery.message
+        task = app.task_named(message.task)
+        wait = _before_start(app, task, delivery, message, started)
+    except WorkerDied as verdict:
+        return Failed(delivery.fate or describe(verdict, delivery.attempt), started, started)
+    except (EnvelopeError, UnknownTask, Expired, LoopDetected) as verdict:
+        return Failed(describe(verdict, delivery.attempt), started, started)
+    if wait > 0:
+        return NotYet(wait)
+    delivery = _with_deadline(delivery, started + task.queue.timeout)
+    token = current.set(delivery)
+    try:
+        value = _call(app.middleware, task, delivery)(message)
+        if inspect.isawaitable(value):
+            value = await value
+        packed = task.signature.pack_result(value) if task.queue.results else "null"
+        return Succeeded(packed, started, app.now())
+    except BaseException as error:
+        return _after_error(task, delivery, error, started, app.now())
+    finally:
+        current.reset(token)
+
+
+def settle(app: App, decided: Iterable[Decided]) -> None:
+    """Carry out what was decided: store the reports, then tell the broker, as one write where it can."""
+    done: list[Settlement] = []
+    again: list[Settlement] = []
+    dead: list[Settlement] = []
+    for delivery, outcome in decided:
+        report = _report(app, delivery, outcome)
+        match outcome:
+            case Succeeded():
+                done.append(Settlement(delivery, report))
+            case NotYet(wait):
+                again.append(Settlement(delivery, None, wait, spent=False))
+            case TryAgain(_, wait):
+                again.append(Settlement(delivery, report, wait))
+            case Failed():
+                dead.append(Settlement(delivery, report))
+    broker = app.broker
+    with broker.together():
+        if isinstance(app.results, ResultStore):
+            app.results.save([s.report for s in done + again + dead if s.report and s.report.keep])
+        _tell(broker, done, again, dead)
+
+
+def _tell(broker: Broker, done: list[Settlement], again: list[Settlement], dead: list[Settlement]) -> None:
+    if done:
+        broker.ack(done)
+    if again:
+        broker.retry(again)
+    if dead:
+        broker.bury(dead)
+
+
+def describe(error: BaseException, attempt: int, frames: TracebackType | None = None) -> TaskError:
+    """An exception as data, cut to a size that fits beside a message."""
+    kind = type(error)
+    lines = traceback.format_exception(kind, error, frames) if frames else []
+    text = "".join(lines)
+    if len(text) > MAX_TRACEBACK:
+        text = f"{text[: MAX_TRACEBACK // 4]}\n  ...\n{text[-3 * MAX_TRACEBACK // 4 :]}"
+    return TaskError(f"{kind.__module__}.{kind.__qualname__}", _message_of(error)[:MAX_MESSAGE], text, attempt)
+
+
+def _before_start(app: App, task: Task[Any, Any, Any], delivery: Delivery, message: Message, now: float) -> float:
+    """Seconds until it is due, 0 for now. Raises the verdict on a message that must not start."""
+    lineage = message.lineage
+    if lineage.depth > app.depth_budget:
+        path = " > ".join((*lineage.path, message.task))
+        raise LoopDetected(f"{lineage.depth} enqueues deep, the app's budget is {app.depth_budget}: ... > {path}")
+    if message.expires_at is not None and now > message.expires_at:
+        raise Expired(f"it was to start {now - message.expires_at:.3f} s ago at the latest")
+    if delivery.attempt > task.retry.attempts:
+        raise WorkerDied(f"its worker died, or its loan ran out, in the last of its {task.retry.attempts} attempts")
+    return max(0.0, message.run_after - now) if message.run_after is not None else 0.0
+
+
+def _with_deadline(delivery: Delivery, deadline: float) -> Delivery:
+    limited = replace(delivery, deadline=deadline)
+    limited.__dict__["message"] = delivery.message  # decoded once is enough
+    return limited
+
+
+def _call(layers: tuple[Middleware, ...], task: Task[Any, Any, Any], delivery: Delivery) -> Callable[[Message], Any]:
+    def innermost(message: Message) -> Any:
+        args, kwargs = task.signature.unpack(message.args, message.kwargs)
+        if task.takes_context:
+            return task.function(delivery, *args, **kwargs)
+        return task.function(*args, **kwargs)
+
+    call: Callable[[Message], Any] = innermost
+    for layer in reversed(layers):
+        call = _around(layer, call)
+    return call
+
+
+def _around(layer: Middleware, inner: Callable[[Message], Any]) -> Callable[[Message], Any]:
+    if not inspect.iscoroutinefunction(layer):
+        return lambda message: layer(message, inner)
+
+    async def awaitable(message: Message) -> Any:
+        value = inner(message)
+        return await value if inspect.isawaitable(value) else value
+
+    return lambda message: layer(message, awaitable)
+
+
+def _after_error(
+    task: Task[Any, Any, Any], delivery: Delivery, error: BaseException, started: float, now: float
+) -> Outcome:
+    described = describe(error, delivery.attempt, _from_task(error))
+    policy = task.retry
+    final = isinstance(error, CallRefused) or not policy.retries(error)
+    if final or delivery.attempt >= policy.attempts:
+        return Failed(described, started, now)
+    chosen = error.after if isinstance(error, Retry) else None
+    return TryAgain(described, policy.wait(delivery.attempt) if chosen is None else chosen, started, now)
+
+
+def _from_task(error: BaseException) -> TracebackType | None:
+    """The traceback without Ebbtide's own frames at its top."""
+    frames = error.__traceback__
+    while frames and frames.tb_next and frames.tb_frame.f_code.co_filename == __file__:
+        frames = frames.tb_next
+    return frames
+
+
+def _message_of(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:
+        return "(its message cannot be shown: __str__ raised)"
+
+
+def _report(app: App, delivery: Delivery, outcome: Outcome) -> Report | None:
+    if isinstance(outcome, NotYet):
+        return None
+    try:
+        message = delivery.message
+        id, name, enqueued_at = message.id, message.task, message.enqueued_at
+    except EnvelopeError:
+        id, name, enqueued_at = "", "", outcome.started_at
+    queue = app.queues.get(delivery.queue)
+    status = {Succeeded: Status.SUCCESSFUL, TryAgain: Status.READY, Failed: Status.FAILED}[type(outcome)]
+    return Report(
+        id=id,
+        task=name,
+        status=status,
+        attempt=delivery.attempt,
+        keep=queue.results if queue else 0.0,
+        enqueued_at=enqueued_at,
+        started_at=outcome.started_at,
+        finished_at=outcome.finished_at if status.finished else None,
+        value=outcome.value if isinstance(outcome, Succeeded) else None,
+        error=None if isinstance(outcome, Succeeded) else outcome.error,
+    )

@@ -1,0 +1,42 @@
+"""The one rule for names: what a task, queue, app or group may be called, and the nearest known name to a typo."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+
+from ebbtide.errors import DeclarationError
+
+_TASK = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}", re.ASCII)
+_QUEUE = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}", re.ASCII)
+
+
+def task_name(name: str) -> str:
+    """The name itself; raises DeclarationError unless it is 1 to 128 of A-Z a-z 0-9 _ . - not starting with a digit."""
+    if not isinstance(name, str) or not _TASK.fullmatch(name):
+        raise DeclarationError(
+            f"{name!r} is no task name: up to 128 ASCII letters, digits, '_', '.', '-', a letter or '_' first"
+        )
+    return name
+
+
+def queue_name(name: str) -> str:
+    """The name itself; raises DeclarationError unless it is 1 to 40 of A-Z a-z 0-9 _ - starting with a letter.
+
+    40 leaves room for app, stage and lane inside the 80 characters SQS allows a queue.
+    """
+    if not isinstance(name, str) or not _QUEUE.fullmatch(name):
+        raise DeclarationError(
+            f"{name!r} is no name for a queue or app: up to 40 ASCII letters, digits, '_' and '-', a letter first"
+        )
+    return name
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A clause for an error message: ' Did you mean ...?', or the known names if none is near, or nothing."""
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=1)
+    if close:
+        return f" Did you mean {close[0]!r}?"
+    return f" Known: {', '.join(names[:10])}{', ...' if len(names) > 10 else ''}." if names else ""

@@ -1,0 +1,1 @@
+"""Runners: what takes messages and runs their tasks on this machine."""

@@ -1,0 +1,117 @@
+"""What a worker process holds: messages claimed but not started, running, and finished but not settled."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from threading import Condition, Lock
+
+from ebbtide.app import App
+from ebbtide.broker import Delivery, Settlement
+from ebbtide.errors import StorageError
+from ebbtide.execute import Decided, settle
+from ebbtide.outcome import Outcome
+
+
+class Held:
+    """The three kinds, and how each leaves; every method may be called by any thread."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._waiting: deque[Delivery] = deque()
+        self._running: dict[str, Delivery] = {}
+        self._extend_at: dict[str, float] = {}
+        self._finished: deque[Decided] = deque()
+        self._changed = Condition()
+        self._settling = Lock()
+        self.settled_at = 0.0
+        """When the last settlement ended, on the monotonic clock."""
+
+    @property
+    def nothing(self) -> bool:
+        """Whether nothing is held at all."""
+        return not (self._waiting or self._running or self._finished)
+
+    @property
+    def running(self) -> int:
+        """How many tasks run."""
+        return len(self._running)
+
+    @property
+    def unsettled(self) -> int:
+        """How many outcomes are not yet settled."""
+        return len(self._finished)
+
+    def claimed(self, deliveries: Iterable[Delivery]) -> None:
+        """These were received and wait to be started."""
+        self._waiting.extend(deliveries)
+
+    def next(self) -> Delivery | None:
+        """The next one to start, if any is left."""
+        try:
+            return self._waiting.popleft()
+        except IndexError:
+            return None
+
+    def started(self, delivery: Delivery) -> None:
+        """This one runs now."""
+        self._app.broker.begin(delivery)
+        with self._changed:
+            self._running[delivery.receipt] = delivery
+            self._extend_at[delivery.receipt] = time.monotonic() + self._loan(delivery) / 2
+
+    def ended(self, delivery: Delivery, outcome: Outcome) -> None:
+        """This one has run."""
+        self._finished.append((delivery, outcome))
+        with self._changed:
+            self._running.pop(delivery.receipt, None)
+            self._extend_at.pop(delivery.receipt, None)
+            self._changed.notify_all()
+
+    def settle(self) -> None:
+        """Settle what has finished, as one write. Raises StorageError; then all is kept for another try."""
+        with self._app.broker.together(), self._settling:  # always in this order, or two threads wait for each other
+            done = [self._finished.popleft() for _ in range(len(self._finished))]
+            try:
+                settle(self._app, done)
+            except StorageError:
+                self._finished.extendleft(reversed(done))
+                raise
+            self.settled_at = time.monotonic()
+
+    def give_back_waiting(self) -> None:
+        """Hand back what was not started, as if it had never been taken."""
+        self._give_back(list(iter(self.next, None)))
+
+    def give_back_running(self) -> None:
+        """Hand back what runs, its attempt unspent; only for a process that ends right after."""
+        with self._changed:
+            running = list(self._running.values())
+        self._give_back(running)
+
+    def extend_loans(self) -> None:
+        """Extend the loans of what has been running for half of its loan."""
+        now = time.monotonic()
+        with self._changed:
+            due = [self._running[receipt] for receipt, at in self._extend_at.items() if at <= now]
+            self._extend_at |= {delivery.receipt: now + self._loan(delivery) / 2 for delivery in due}
+        for delivery in due:
+            self._app.broker.extend([delivery], self._loan(delivery))
+
+    def wait_until(self, holds: Callable[[], bool], timeout: float | None = None) -> None:
+        """Wait for a condition that the end of a task may bring about."""
+        with self._changed:
+            self._changed.wait_for(holds, timeout)
+
+    def wake(self) -> None:
+        """Have those who wait look again."""
+        with self._changed:
+            self._changed.notify_all()
+
+    def _give_back(self, deliveries: list[Delivery]) -> None:
+        if deliveries:
+            self._app.broker.retry([Settlement(delivery, spent=False) for delivery in deliveries])
+
+    def _loan(self, delivery: Delivery) -> float:
+        return self._app.queues[delivery.queue].loan

@@ -1,0 +1,50 @@
+"""The event loop of a worker process: it runs the `async def` tasks, many at once, on one thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from threading import Thread
+
+from ebbtide.app import App
+from ebbtide.broker import Delivery
+from ebbtide.execute import decide
+from ebbtide.outcome import Failed, Outcome, TryAgain
+
+TIMED_OUT = "ebbtide.errors.TaskTimeout"
+
+
+class EventLoop:
+    """Runs deliveries concurrently and hands each outcome to `finished`, on its own thread."""
+
+    def __init__(self, app: App, finished: Callable[[Delivery, Outcome], None]) -> None:
+        self._app = app
+        self._finished = finished
+        self._tasks: set[asyncio.Task[None]] = set()  # the loop itself keeps only weak references
+        self._loop = asyncio.new_event_loop()
+        Thread(target=self._loop.run_forever, name="ebbtide-loop", daemon=True).start()
+
+    def submit(self, delivery: Delivery, timeout: float) -> None:
+        """Start this delivery; it is cancelled after `timeout` seconds."""
+        self._loop.call_soon_threadsafe(self._start, delivery, timeout)
+
+    def _start(self, delivery: Delivery, timeout: float) -> None:
+        task = self._loop.create_task(self._run(delivery, timeout))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _run(self, delivery: Delivery, timeout: float) -> None:
+        work = self._loop.create_task(decide(self._app, delivery))
+        timer = self._loop.call_later(timeout, work.cancel)
+        outcome = await work
+        late = self._loop.time() >= timer.when()
+        timer.cancel()
+        self._finished(delivery, _overrun(outcome, timeout) if late else outcome)
+
+
+def _overrun(outcome: Outcome, timeout: float) -> Outcome:
+    """The outcome of a cancelled task with the reason in place of asyncio's CancelledError."""
+    if not isinstance(outcome, (TryAgain, Failed)):
+        return outcome
+    message = f"ran longer than its queue's timeout of {timeout:g} s and was cancelled"
+    return outcome._replace(error=outcome.error._replace(exception_class=TIMED_OUT, message=message))

@@ -1,0 +1,133 @@
+"""The supervisor: keeps N worker processes running, passes signals on, and replaces one that dies.
+
+It runs no task and loads no app, so that nothing a task does can harm it. Each process is started afresh, not forked.
+A pipe ties them to it: when the supervisor is gone, however it went, they see the pipe close and stop as for SIGTERM.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from types import FrameType
+
+AFTER_GRACE = 1.0
+"""Seconds after the grace before a process that does not end is killed."""
+
+SHORT_LIFE = 1.0
+LONGEST_PAUSE = 10.0
+"""A process that dies within SHORT_LIFE seconds is replaced after a pause that doubles up to LONGEST_PAUSE."""
+
+NOT_STARTABLE = 2
+"""Exit code of a process that will never start, such as for a target that cannot be loaded: it is not replaced."""
+
+
+@dataclass
+class _Child:
+    process: subprocess.Popen[bytes]
+    started: float
+
+
+@dataclass
+class Supervisor:
+    """command: argv of one worker process; `--lifeline FD` is appended. grace: seconds after SIGTERM.
+
+    say: told what happens, in words. leash: a pipe at whose end it stops, as its processes stop at the end of theirs.
+    """
+
+    command: Sequence[str]
+    processes: int
+    grace: float
+    say: Callable[[str], None]
+    leash: int | None = None
+    _children: list[_Child] = field(default_factory=list, init=False)
+    _starts: list[float] = field(default_factory=list, init=False)
+    _pause: float = field(default=0.1, init=False)
+    _kill_at: float = field(default=float("inf"), init=False)
+    _stops: int = field(default=0, init=False)
+    _code: int = field(default=0, init=False)
+
+    def run(self) -> int:
+        """Until stopped, or until all processes have ended by themselves. The exit code: 0, or that of one that could
+        not start."""
+        bell, ringer = socket.socketpair()
+        ringer.setblocking(False)
+        lifeline, self._hold = os.pipe()
+        self._lifeline = lifeline
+        signal.set_wakeup_fd(ringer.fileno(), warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._stop)
+        signal.signal(signal.SIGCHLD, lambda number, frame: None)
+        with selectors.DefaultSelector() as selector:
+            selector.register(bell, selectors.EVENT_READ)
+            if self.leash is not None:
+                selector.register(self.leash, selectors.EVENT_READ)
+            self._starts = [time.monotonic()] * self.processes
+            while self._children or self._starts:
+                self._start_due()
+                for key, _ in selector.select(self._until_next()):
+                    if key.fd == self.leash:
+                        selector.unregister(self.leash)
+                        self._stop(signal.SIGTERM, None)
+                    else:
+                        bell.recv(4096)
+                self._reap()
+                if time.monotonic() >= self._kill_at:
+                    self._signal(signal.SIGKILL)
+        return self._code
+
+    def _start_due(self) -> None:
+        now = time.monotonic()
+        for at in [at for at in self._starts if at <= now]:
+            self._starts.remove(at)
+            argv = [*self.command, "--lifeline", str(self._lifeline)]
+            process = subprocess.Popen(argv, pass_fds=(self._lifeline,))  # noqa: S603 - our own argv, no shell
+            self._children.append(_Child(process, now))
+
+    def _until_next(self) -> float | None:
+        next_event = min([*self._starts, self._kill_at])
+        return None if next_event == float("inf") else max(0.0, next_event - time.monotonic())
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        self._stops += 1
+        self._starts.clear()
+        self._kill_at = time.monotonic() + AFTER_GRACE + (self.grace if self._stops == 1 else 0.0)
+        self._signal(signal.SIGTERM)
+
+    def _signal(self, number: int) -> None:
+        for child in self._children:
+            with suppress(ProcessLookupError):
+                child.process.send_signal(number)
+
+    def _reap(self) -> None:
+        for child in [child for child in self._children if child.process.poll() is not None]:
+            self._children.remove(child)
+            self._ended(child)
+
+    def _ended(self, child: _Child) -> None:
+        code = child.process.returncode
+        if self._stops or code == 0:
+            return
+        if code == NOT_STARTABLE:
+            self._code = code
+            self._stop(signal.SIGTERM, None)
+            return
+        lived = time.monotonic() - child.started
+        self._pause = min(2 * self._pause, LONGEST_PAUSE) if lived < SHORT_LIFE else 0.1
+        wait = self._pause if lived < SHORT_LIFE else 0.0
+        self.say(f"worker process {child.process.pid} {_how(code)}; another takes its place")
+        self._starts.append(time.monotonic() + wait)
+
+
+def _how(code: int) -> str:
+    if code >= 0:
+        return f"ended with exit code {code}"
+    if -code == signal.SIGALRM:
+        return "was ended: its task ran longer than its queue's timeout"
+    return f"was killed by {signal.Signals(-code).name}"

@@ -1,0 +1,176 @@
+"""One worker process: take messages, run their tasks, settle them.
+
+The main thread claims a few messages, runs `def` tasks one after another (or on threads, if asked to) and hands `async
+def` tasks to the event loop. Outcomes are settled in the same write as the next claim. The minder, a second thread,
+sees to what cannot wait for the main thread; see `minder.py`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from ebbtide.app import App
+from ebbtide.broker import Delivery
+from ebbtide.errors import StorageError
+from ebbtide.execute import decide, finish, runs_async
+from ebbtide.outcome import Outcome
+from ebbtide.queue import Queue
+from ebbtide.runners.held import Held
+from ebbtide.runners.limits import TimeLimit
+from ebbtide.runners.loop import EventLoop
+from ebbtide.runners.minder import Minder
+from ebbtide.runners.pace import MOMENT, Pace
+
+WAIT = 5.0
+"""Seconds a receive may sleep; it wakes when something arrives."""
+
+ASYNC_MARGIN = 1.0
+"""Seconds after its cancellation that an `async def` task has to end before the process is ended."""
+
+DRAIN_HORIZON = 60.0
+"""A draining worker waits for what is due within so many seconds, and leaves what is delayed longer."""
+
+DRAIN_LOOK = 0.2
+"""Seconds between a draining worker's looks at whether others still run something."""
+
+REPAIR = 0.5
+"""Seconds between attempts to reach a broker that cannot be written to."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a worker process works.
+
+    threads: for `def` tasks, 0 runs them on the main thread, one at a time. concurrency: `async def` tasks at once.
+    grace: seconds that running tasks have to end after a stop. drain: end when the queues are empty.
+    """
+
+    threads: int = 0
+    concurrency: int = 100
+    grace: float = 30.0
+    drain: bool = False
+
+
+class Worker:
+    """Runs the tasks of some queues of an app until it is stopped.
+
+    report: told each delivery and its outcome, on the thread that ran it. trouble: told what the storage refuses; the
+    worker lives on and tries again.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        queues: Sequence[Queue],
+        settings: Settings,
+        report: Callable[[Delivery, Outcome], None],
+        trouble: Callable[[StorageError], None],
+    ) -> None:
+        self._app = app
+        self._queues = queues
+        self._settings = settings
+        self._report = report
+        self._trouble = trouble
+        self._held = Held(app)
+        self._minder = Minder(self._held, settings.grace, trouble)
+        self._pace = Pace()
+        self._limit = TimeLimit(app.broker.last_words())
+        self._loop: EventLoop | None = None
+        self._threads = ThreadPoolExecutor(settings.threads, "ebbtide-task") if settings.threads else None
+        self._stopped = False
+
+    def stop(self) -> None:
+        """Take nothing more; a second call gives back what runs and ends the process. For a signal handler."""
+        self._stopped = True
+        self._minder.stop()
+        self._app.broker.wake()
+
+    def run(self) -> None:
+        """Work until stopped, or until the queues are empty if draining. What runs then has the grace to end."""
+        self._minder.start()
+        while not self._stopped:
+            try:
+                took = self._exchange()
+                if not took and self._settings.drain and self._drained():
+                    break
+                self._run_waiting()
+            except StorageError as error:
+                self._trouble(error)
+                time.sleep(REPAIR)
+        self._held.wait_until(lambda: not self._held.running)
+        self._held.give_back_waiting()
+        self._held.settle()
+
+    def _exchange(self) -> bool:
+        """Settle and claim in one write; if there is nothing, wait for a message. Whether one was taken."""
+        room = self._room()
+        if not room:
+            self._held.wait_until(lambda: self._room() > 0, timeout=MOMENT)
+            return True
+        with self._app.broker.together():
+            self._held.settle()
+            taken = self._app.broker.receive(self._queues, room)
+        if not taken and not self._stopped:
+            taken = self._app.broker.receive(self._queues, room, DRAIN_LOOK if self._settings.drain else WAIT)
+        self._pace.claimed(len(taken))
+        self._held.claimed(taken)
+        return bool(taken)
+
+    def _room(self) -> int:
+        free = self._settings.concurrency - self._held.running
+        if self._threads:
+            free = min(free, self._settings.threads - self._held.running)
+        return max(0, min(self._pace.room(), free))
+
+    def _run_waiting(self) -> None:
+        while not self._stopped and (delivery := self._held.next()):
+            began = time.monotonic()
+            if delivery.attempt > 1:
+                self._before_repeated(delivery)
+            self._start(delivery)
+            ended = time.monotonic()
+            self._pace.took(ended - began)
+            if self._held.unsettled and ended - self._held.settled_at > MOMENT:
+                self._held.settle()
+
+    def _before_repeated(self, delivery: Delivery) -> None:
+        """What ended before a message that may kill this process must be safe; a suspect one runs alone."""
+        if delivery.fate:
+            self._held.wait_until(lambda: not self._held.running)
+        self._held.settle()
+
+    def _start(self, delivery: Delivery) -> None:
+        self._held.started(delivery)
+        self._minder.busy()
+        timeout = self._app.queues[delivery.queue].timeout
+        if runs_async(self._app, delivery):
+            self._loop = self._loop or EventLoop(self._app, self._end)
+            self._limit.start(delivery.receipt, timeout + ASYNC_MARGIN)
+            self._loop.submit(delivery, timeout)
+        elif self._threads:
+            self._limit.start(delivery.receipt, timeout)
+            self._threads.submit(self._run, delivery)
+        else:
+            self._limit.start(delivery.receipt, timeout)
+            self._run(delivery)
+        if delivery.fate:
+            self._held.wait_until(lambda: not self._held.running)
+
+    def _run(self, delivery: Delivery) -> None:
+        self._end(delivery, finish(decide(self._app, delivery)))
+
+    def _end(self, delivery: Delivery, outcome: Outcome) -> None:
+        self._limit.stop(delivery.receipt)
+        self._held.ended(delivery, outcome)
+        self._minder.busy()
+        self._report(delivery, outcome)
+
+    def _drained(self) -> bool:
+        if not self._held.nothing:
+            return False
+        depths = [depth for queue in self._queues for depth in self._app.broker.depth(queue.name)]
+        soon = min((depth.due_in for depth in depths if depth.due_in is not None), default=DRAIN_HORIZON)
+        return not any(depth.ready or depth.running for depth in depths) and soon >= DRAIN_HORIZON

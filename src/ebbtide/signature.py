@@ -1,0 +1,119 @@
+"""How a call's arguments are bound to a function's parameters, checked, and carried as JSON by their annotations."""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from types import SimpleNamespace
+from typing import Any
+
+from ebbtide import strictjson
+from ebbtide.errors import ArgumentError, CallRefused
+from ebbtide.values import Codec, ValueRefused, codec_for
+
+_Kind = inspect.Parameter
+
+
+class Signature:
+    """The parameters of one task's function, compiled once.
+
+    context: the function's first parameter is the delivery, not an argument.
+    """
+
+    def __init__(self, task: str, function: Callable[..., Any], context: bool = False) -> None:
+        self._task = task
+        whole = inspect.signature(function)
+        parameters = list(whole.parameters.values())[1 if context else 0 :]
+        self._bindable = whole.replace(parameters=parameters)
+        hints = _hints(function)
+        self.parameters: dict[str, Any] = {p.name: hints.get(p.name, Any) for p in parameters}
+        codecs = {p.name: codec_for(self.parameters[p.name]) for p in parameters}
+        in_order = [p for p in parameters if p.kind in (_Kind.POSITIONAL_ONLY, _Kind.POSITIONAL_OR_KEYWORD)]
+        self._positional = [(p.name, codecs[p.name]) for p in in_order]
+        self._required = sum(p.default is _Kind.empty for p in in_order)
+        self._keyword_needed = any(p.kind is _Kind.KEYWORD_ONLY and p.default is _Kind.empty for p in parameters)
+        rest = (_Kind.VAR_POSITIONAL, _Kind.VAR_KEYWORD)
+        self._named = {p.name: codecs[p.name] for p in parameters if p.kind not in rest}
+        self._rest = _variadic(parameters, codecs, _Kind.VAR_POSITIONAL)
+        self._others = _variadic(parameters, codecs, _Kind.VAR_KEYWORD)
+        self._result = codec_for(hints.get("return", Any))
+
+    def pack(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+        """The call's arguments as JSON values. Raises ArgumentError, naming the parameter."""
+        self._bind(args, kwargs)
+        packed = [self._encode(name, codec, value) for (name, codec), value in self._paired(args)]
+        return packed, {name: self._encode(name, self._codec(name), value) for name, value in kwargs.items()}
+
+    def unpack(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+        """The arguments of a call out of their JSON values. Raises CallRefused, naming the parameter."""
+        try:
+            self._bind(args, kwargs)
+        except ArgumentError as error:
+            raise CallRefused(str(error)) from None
+        unpacked = [self._decode(name, codec, value) for (name, codec), value in self._paired(args)]
+        return unpacked, {name: self._decode(name, self._codec(name), value) for name, value in kwargs.items()}
+
+    def pack_result(self, value: Any) -> str:
+        """A return value as JSON text. Raises CallRefused."""
+        try:
+            return strictjson.dumps(self._encode("return value", self._result, value))
+        except ArgumentError as error:
+            raise CallRefused(str(error)) from None
+
+    def unpack_result(self, text: str) -> Any:
+        """A return value out of its JSON text. Raises CallRefused."""
+        return self._decode("return value", self._result, strictjson.loads(text))
+
+    def _bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+        if not kwargs and not self._keyword_needed and self._required <= len(args) <= len(self._positional):
+            return
+        try:
+            self._bindable.bind(*args, **kwargs)
+        except TypeError as error:
+            shape = f"{self._task}{self._bindable.replace(return_annotation=inspect.Signature.empty)}"
+            raise ArgumentError(f"task {self._task!r}: {error}; its signature is {shape}") from None
+
+    def _paired(self, args: Sequence[Any]) -> list[tuple[tuple[str, Codec], Any]]:
+        missing = len(args) - len(self._positional)
+        named = self._positional if missing <= 0 or self._rest is None else self._positional + [self._rest] * missing
+        return list(zip(named, args, strict=False))
+
+    def _codec(self, name: str) -> Codec:
+        codec = self._named.get(name)
+        if codec is None:
+            assert self._others is not None  # noqa: S101 - _bind let the name pass
+            codec = self._others[1]
+        return codec
+
+    def _encode(self, name: str, codec: Codec, value: Any) -> Any:
+        try:
+            return codec.encode(value)
+        except ValueRefused as refused:
+            raise ArgumentError(f"task {self._task!r}, {_place(name)}: {refused}") from None
+
+    def _decode(self, name: str, codec: Codec, value: Any) -> Any:
+        try:
+            return codec.decode(value)
+        except ValueRefused as refused:
+            raise CallRefused(f"task {self._task!r}, {_place(name)}: {refused}") from None
+
+
+def _place(name: str) -> str:
+    return name if name == "return value" else f"parameter {name!r}"
+
+
+def _variadic(parameters: list[inspect.Parameter], codecs: Mapping[str, Codec], kind: Any) -> tuple[str, Codec] | None:
+    return next(((p.name, codecs[p.name]) for p in parameters if p.kind is kind), None)
+
+
+def _hints(function: Callable[..., Any]) -> dict[str, Any]:
+    """Annotations by name; one that cannot be resolved here counts as none, so only plain JSON passes there."""
+    space = getattr(inspect.unwrap(function), "__globals__", {})
+    hints: dict[str, Any] = {}
+    for name, hint in inspect.get_annotations(inspect.unwrap(function)).items():
+        alone = SimpleNamespace(__annotations__={name: hint})
+        with suppress(Exception):  # a forward reference may name anything, or nothing
+            hints |= typing.get_type_hints(alone, globalns=space, include_extras=True)
+    return hints

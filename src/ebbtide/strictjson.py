@@ -1,0 +1,49 @@
+"""JSON as the wire knows it: what RFC 8259 leaves open is refused.
+
+That is NaN and infinities, numbers past a double, and a name that stands twice in one object. Output is ASCII without
+white space, so any text survives any broker, lone surrogates included.
+"""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+from typing import Any
+
+_encoder = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+
+
+def dumps(value: Any) -> str:
+    """JSON text of plain values. Raises ValueError for NaN, infinities and cycles, TypeError for anything not plain."""
+    return _encoder.encode(value)
+
+
+def loads(text: str) -> Any:
+    """The value of a JSON text. Raises ValueError for everything else, however hostile the text."""
+    try:
+        return _decoder.decode(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        names = sorted(name for name, _ in pairs)
+        twice = next(name for name, after in pairwise(names) if name == after)
+        raise ValueError(f"the name {twice[:100]!r} stands twice in one object")
+    return members
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if number - number != 0:
+        raise ValueError(f"the number {digits[:40]} does not fit a double")
+    return number
+
+
+def _constant(name: str) -> float:
+    raise ValueError(f"{name} is not JSON")
+
+
+_decoder = json.JSONDecoder(object_pairs_hook=_object, parse_float=_finite, parse_constant=_constant)
