@@ -57,7 +57,7 @@ def list_letters(app: App, as_json: bool, choice: Choice, limit: int) -> None:
 @takes_app
 @click.argument("id")
 def show_letter(app: App, as_json: bool, id: str) -> int:
-    """Show one dead letter: its message, arguments, reason, and the traceback of each attempt."""
+    """Show one dead letter with arguments and tracebacks."""
     letter = next(Choice((id,)).letters(letters_of(app)), None)
     if letter is None:
         raise click.ClickException(f"no dead letter {id!r}; 'ebbtide dlq list' shows those there are")

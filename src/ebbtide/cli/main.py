@@ -40,8 +40,11 @@ class Entry(NamedTuple):
 
 
 COMMANDS = {
-    "dev": Entry(lambda: import_module("ebbtide.cli.dev"), "Run an app here and restart it when its code changes."),
-    "worker": Entry(lambda: import_module("ebbtide.cli.worker"), "Run the tasks of an app."),
+    "dev": Entry(
+        lambda: import_module("ebbtide.cli.dev"),
+        "Run the app TARGET (module:app) here, one line a task, and restart it when a .py file changes.",
+    ),
+    "worker": Entry(lambda: import_module("ebbtide.cli.worker"), "Run the tasks of the app TARGET (module:app)."),
     "tasks": Entry(lambda: import_module("ebbtide.cli.tasks"), "List the tasks of an app."),
     "queues": Entry(lambda: import_module("ebbtide.cli.queues"), "Show how full the queues are, and their settings."),
     "enqueue": Entry(lambda: import_module("ebbtide.cli.enqueue"), "Enqueue one call of a task, or many."),

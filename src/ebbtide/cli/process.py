@@ -17,7 +17,7 @@ from ebbtide.app import App
 from ebbtide.connect.target import load
 from ebbtide.errors import EbbtideError, StorageError
 from ebbtide.runners.report import Reporter
-from ebbtide.runners.supervisor import NOT_STARTABLE
+from ebbtide.runners.supervisor import AT_ONCE, NOT_STARTABLE
 from ebbtide.runners.worker import Settings, Worker
 
 
@@ -38,6 +38,7 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)
         return NOT_STARTABLE
     signal.signal(signal.SIGTERM, lambda number, frame: worker.stop())
+    signal.signal(AT_ONCE, lambda number, frame: worker.stop(at_once=True))
     Thread(target=_follow, args=(int(sys.argv[3]),), name="ebbtide-lifeline", daemon=True).start()
     log.debug("process %d takes %s", os.getpid(), ", ".join(queue.name for queue in queues))
     worker.run()

@@ -47,21 +47,21 @@ def command(target: str, **options: Any) -> None:
     """Run the tasks of the app TARGET (module:app)."""
     app = load(target)
     try:
-        queues = _queues(app, options["queues"])
+        options["queues"] = _queues(app, options["queues"])
         if options["broker"]:
             app.use(options["broker"])
         broker_of(app)
     finally:
         app.close()
-    sys.exit(supervise(target, queues, **options))
+    sys.exit(supervise(target, **options))
 
 
-def supervise(target: str, queues: list[str], **options: Any) -> int:
+def supervise(target: str, **options: Any) -> int:
     """Keep the processes running that `options` ask for; the exit code."""
     given = {
         "target": target,
         "broker": options["broker"],
-        "queues": queues,
+        "queues": options["queues"],
         "log": "INFO" if options["verbose"] else "WARNING",
         "settings": {name: options[name] for name in ("threads", "concurrency", "grace", "drain")},
     }

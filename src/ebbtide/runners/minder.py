@@ -19,12 +19,10 @@ from ebbtide.runners.pace import MOMENT
 class Minder:
     """Minds what the process holds. trouble: told what the storage refuses; it is tried again."""
 
-    def __init__(self, held: Held, grace: float, trouble: Callable[[StorageError], None]) -> None:
+    def __init__(self, held: Held, trouble: Callable[[StorageError], None]) -> None:
         self._held = held
-        self._grace = grace
         self._trouble = trouble
         self._busy = Event()
-        self._stops = 0
         self._give_up_at = float("inf")
         self._thread = Thread(target=self._mind, name="ebbtide-minder", daemon=True)
 
@@ -37,11 +35,14 @@ class Minder:
         if not self._busy.is_set():
             self._busy.set()
 
-    def stop(self) -> None:
-        """The process is to end: at the end of the grace, or at once if it is told again."""
-        self._stops += 1
-        self._give_up_at = time.monotonic() + (self._grace if self._stops == 1 else 0.0)
+    def stop(self, grace: float) -> None:
+        """The process is to end, in `grace` seconds at the latest."""
+        self._give_up_at = min(self._give_up_at, time.monotonic() + grace)
         self._busy.set()
+
+    @property
+    def _stopping(self) -> bool:
+        return self._give_up_at < float("inf")
 
     def _mind(self) -> None:
         while True:
@@ -51,13 +52,13 @@ class Minder:
                 self._look()
             except StorageError as error:
                 self._trouble(error)
-            if self._held.nothing and not self._stops:
+            if self._held.nothing and not self._stopping:
                 self._busy.clear()
                 if not self._held.nothing:  # taken since the last look
                     self._busy.set()
 
     def _look(self) -> None:
-        if self._stops or time.monotonic() - self._held.settled_at > MOMENT:
+        if self._stopping or time.monotonic() - self._held.settled_at > MOMENT:
             self._held.give_back_waiting()
             if self._held.unsettled:
                 self._held.settle()

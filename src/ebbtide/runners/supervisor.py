@@ -24,6 +24,13 @@ SHORT_LIFE = 1.0
 LONGEST_PAUSE = 10.0
 """A process that dies within SHORT_LIFE seconds is replaced after a pause that doubles up to LONGEST_PAUSE."""
 
+AGAIN_AFTER = 0.2
+"""Seconds between a stop and a second one that counts: `timeout` and process groups send the same signal twice."""
+
+AT_ONCE = signal.SIGQUIT
+"""What tells a process to give back what runs. SIGTERM may reach it from others, too (systemd signals all), so its
+being sent again means nothing there."""
+
 NOT_STARTABLE = 2
 """Exit code of a process that will never start, such as for a target that cannot be loaded: it is not replaced."""
 
@@ -50,7 +57,7 @@ class Supervisor:
     _starts: list[float] = field(default_factory=list, init=False)
     _pause: float = field(default=0.1, init=False)
     _kill_at: float = field(default=float("inf"), init=False)
-    _stops: int = field(default=0, init=False)
+    _stopped_at: float | None = field(default=None, init=False)
     _code: int = field(default=0, init=False)
 
     def run(self) -> int:
@@ -95,10 +102,15 @@ class Supervisor:
         return None if next_event == float("inf") else max(0.0, next_event - time.monotonic())
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
-        self._stops += 1
-        self._starts.clear()
-        self._kill_at = time.monotonic() + AFTER_GRACE + (self.grace if self._stops == 1 else 0.0)
-        self._signal(signal.SIGTERM)
+        now = time.monotonic()
+        if self._stopped_at is None:
+            self._stopped_at = now
+            self._starts.clear()
+            self._kill_at = now + self.grace + AFTER_GRACE
+            self._signal(signal.SIGTERM)
+        elif now - self._stopped_at > AGAIN_AFTER:
+            self._kill_at = min(self._kill_at, now + AFTER_GRACE)
+            self._signal(AT_ONCE)
 
     def _signal(self, number: int) -> None:
         for child in self._children:
@@ -112,7 +124,7 @@ class Supervisor:
 
     def _ended(self, child: _Child) -> None:
         code = child.process.returncode
-        if self._stops or code == 0:
+        if self._stopped_at is not None or code == 0:
             return
         if code == NOT_STARTABLE:
             self._code = code

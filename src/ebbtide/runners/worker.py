@@ -75,17 +75,20 @@ class Worker:
         self._report = report
         self._trouble = trouble
         self._held = Held(app)
-        self._minder = Minder(self._held, settings.grace, trouble)
+        self._minder = Minder(self._held, trouble)
         self._pace = Pace()
         self._limit = TimeLimit(app.broker.last_words())
         self._loop: EventLoop | None = None
         self._threads = ThreadPoolExecutor(settings.threads, "ebbtide-task") if settings.threads else None
         self._stopped = False
 
-    def stop(self) -> None:
-        """Take nothing more; a second call gives back what runs and ends the process. For a signal handler."""
+    def stop(self, *, at_once: bool = False) -> None:
+        """Take nothing more and end when what runs has ended, or its grace has; at_once: no grace.
+
+        For a signal handler; again it changes nothing, unless at_once.
+        """
         self._stopped = True
-        self._minder.stop()
+        self._minder.stop(0.0 if at_once else self._settings.grace)
         self._app.broker.wake()
 
     def run(self) -> None:
