@@ -158,11 +158,11 @@ class DeadLetters(ABC):
 
     @abstractmethod
     def dead(self, queue: str | None = None, limit: int = 100, after: str | None = None) -> list[DeadLetter]:
-        """Dead letters, oldest first, of one queue or all; `after` is the id the page before ended with."""
+        """Dead letters of one queue or all, by id, which is by age; `after` is the id the page before ended with."""
 
     @abstractmethod
     def redrive(self, ids: Sequence[str]) -> int:
-        """Send these back to their queues with all their attempts; how many there were."""
+        """Send these back to their queues, to be run as if for the first time; how many there were."""
 
     @abstractmethod
     def drop(self, ids: Sequence[str]) -> int:

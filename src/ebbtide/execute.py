@@ -40,14 +40,15 @@ def runs_async(app: App, delivery: Delivery) -> bool:
 
 
 def finish(coroutine: Coroutine[Any, Any, T]) -> T:
-    """The value of a coroutine that never suspends. Raises RuntimeError if it does."""
+    """The value of a coroutine that never suspends; where it does, a RuntimeError is raised inside it."""
     try:
         coroutine.send(None)
+        coroutine.throw(RuntimeError("it awaits something, which takes `async def` for the task or its middleware"))
     except StopIteration as end:
         value: T = end.value
         return value
     coroutine.close()
-    raise RuntimeError("this task awaits something and needs an event loop; make it, or its middleware, `async def`")
+    raise RuntimeError("it goes on awaiting, which takes an event loop")
 
 
 def execute(app: App, delivery: Delivery) -> Outcome:

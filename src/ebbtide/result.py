@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from ebbtide.errors import TaskFailed, TaskNotFinished, UnknownResult
+from ebbtide.strictjson import loads
 
 R = TypeVar("R")
 S = TypeVar("S")
@@ -233,7 +234,7 @@ def as_json(record: Record) -> dict[str, Any]:
         "status": record.status.value,
         "attempts": record.attempts,
         **{name: moment and moment.isoformat() for name, moment in times.items()},
-        "return_value": record.value,
+        "return_value": None if record.value is None else loads(record.value),
         "errors": [
             {"attempt": e.attempt, "exception_class": e.exception_class, "message": e.message, "traceback": e.traceback}
             for e in record.errors

@@ -57,7 +57,7 @@ class Options(NamedTuple):
     headers: Mapping[str, str] = MappingProxyType({})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Task(Generic[P, C, R]):
     """A declared task. Calling it runs the function here and now; P are its parameters, C what calling it returns,
     R what a worker's run of it returns (for `async def` the awaited value)."""
@@ -71,6 +71,11 @@ class Task(Generic[P, C, R]):
     takes_context: bool = False
     is_async: bool = False
     options: Options = field(default=Options(), hash=False)  # headers are a mapping
+
+    def __post_init__(self) -> None:
+        # What help(), inspect.signature() and documentation tools look at.
+        about = {name: getattr(self.function, name) for name in ("__name__", "__qualname__", "__doc__", "__module__")}
+        vars(self).update(about, __wrapped__=self.function)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> C:
         """Run the function here and now, past every queue."""
@@ -124,6 +129,11 @@ class Task(Generic[P, C, R]):
         """
         if delay is not None and run_after is not None:
             raise ArgumentError(f"task {self.name!r}: using() takes delay or run_after, not both")
+        said = self.options
+        if delay is not None or run_after is not None:
+            said = said._replace(delay=None, run_after=None)
+        if expires is not None:
+            said = said._replace(expires=None, expires_at=None)
         given: dict[str, Any] = {
             "lane": None if lane is None else self._within("lane", lane, 0, self.queue.lanes - 1),
             "delay": None if delay is None else self._seconds("delay", delay),
@@ -139,7 +149,7 @@ class Task(Generic[P, C, R]):
         elif expires is not None:
             given["expires"] = self._seconds("expires", expires)
         changed = {name: value for name, value in given.items() if value is not None}
-        return replace(self, options=self.options._replace(**changed))
+        return replace(self, options=said._replace(**changed))
 
     def message(self, *args: P.args, **kwargs: P.kwargs) -> Message:
         """The message `enqueue` would store. Raises ArgumentError."""

@@ -22,7 +22,7 @@ from zoneinfo import ZoneInfo
 from ebbtide.values_codec import Codec, ValueRefused, mismatch
 from ebbtide.values_scalars import text_codec
 
-_KEY = r"[A-Za-z][A-Za-z0-9_+-]*(?:/[A-Za-z0-9_+-]+){0,2}"
+_KEY = r"[A-Za-z][A-Za-z0-9_+-]*(?:/[A-Za-z0-9_+-]+){0,3}"
 _STAMP = re.compile(rf"(?P<iso>[^\[\]]+)(?:\[(?P<zone>{_KEY})\])?(?P<fold>\[_fold=1\])?")
 _LASTING = re.compile(
     r"(?P<sign>[+-]?)P(?=[0-9T])(?:(?P<weeks>[0-9]{1,9})W)?(?:(?P<days>[0-9]{1,9})D)?"

@@ -25,6 +25,7 @@ class _Entry:
     attempt: int = 0
     claim: int = 0
     loan: float | None = None  # monotonic end of the loan, while on loan
+    began: float = 0.0  # when the loan began
     error: TaskError | None = None  # set once dead
     buried_at: float = 0.0
 
@@ -41,22 +42,28 @@ class MemoryBroker(Broker, DeadLetters, Records):
 
     def send(self, messages: Sequence[Message]) -> list[str]:
         with self._changed:
-            keys = dict(self._keys)
-            ids = [m.id if m.key is None else self._unique(keys, m, m.key) for m in messages]
-            self._keys = keys
-            for message, id in zip(messages, ids, strict=True):
-                if message.id == id and id not in self._entries and id not in self._records:
-                    self._entries[id] = _Entry(message, message.run_after or 0.0)
-                    record = Record(id, message.task, Status.READY, 0, message.enqueued_at)
-                    self._records[id] = (record, float("inf"))
-            self._changed.notify_all()
-        return ids
+            before = dict(self._keys), dict(self._entries), dict(self._records)
+            try:
+                return [self._send(message) for message in messages]
+            except KeyConflict:
+                self._keys, self._entries, self._records = before
+                raise
+            finally:
+                self._changed.notify_all()
 
-    def _unique(self, keys: dict[tuple[str, str], tuple[Message, float]], message: Message, key: str) -> str:
+    def _send(self, message: Message) -> str:
+        id = message.id if message.key is None else self._unique(message, message.key)
+        if id == message.id and id not in self._entries and id not in self._records:
+            self._entries[id] = _Entry(message, message.run_after or 0.0)
+            record = Record(id, message.task, Status.READY, 0, message.enqueued_at)
+            self._records[id] = (record, float("inf"))
+        return id
+
+    def _unique(self, message: Message, key: str) -> str:
         owner = (message.task, key)
-        held, until = keys.get(owner, (None, 0.0))
+        held, until = self._keys.get(owner, (None, 0.0))
         if held is None or not (self._pending(held.id) or until > self._now()):
-            keys[owner] = (message, message.enqueued_at + message.key_window)
+            self._keys[owner] = (message, message.enqueued_at + message.key_window)
             return message.id
         if (held.args, held.kwargs) != (message.args, message.kwargs):
             raise KeyConflict(
@@ -86,19 +93,18 @@ class MemoryBroker(Broker, DeadLetters, Records):
             queue = by_name.get(entry.message.queue)
             if queue and len(found) < limit and self._free(entry) and self._allowed(queue, entry):
                 entry.attempt, entry.claim = entry.attempt + 1, entry.claim + 1
-                entry.loan = time.monotonic() + queue.loan
+                entry.loan, entry.began = time.monotonic() + queue.loan, self._now()
                 found.append(self._delivery(entry))
         return found
 
     def _free(self, entry: _Entry) -> bool:
-        on_loan = entry.loan is not None and entry.loan > time.monotonic()
-        return entry.error is None and not on_loan and entry.visible_at <= self._now()
+        return entry.error is None and not _on_loan(entry) and entry.visible_at <= self._now()
 
     def _allowed(self, queue: Queue, entry: _Entry) -> bool:
         message = entry.message
         lane = [e for e in self._entries.values() if (e.message.queue, e.message.lane) == (queue.name, message.lane)]
         most = queue.limit(message.lane)
-        if message.lane >= queue.lanes or (most is not None and sum(e.loan is not None for e in lane) >= most):
+        if message.lane >= queue.lanes or (most is not None and sum(map(_on_loan, lane)) >= most):
             return False
         if not queue.fifo or message.group is None:
             return True
@@ -173,10 +179,10 @@ class MemoryBroker(Broker, DeadLetters, Records):
     def _depth(self, entries: list[_Entry]) -> Depth:
         now = self._now()
         alive = [e for e in entries if e.error is None]
-        ready = [e for e in alive if e.loan is None and e.visible_at <= now]
-        running = sum(e.loan is not None for e in alive)
+        ready = [e for e in alive if not _on_loan(e) and e.visible_at <= now]
+        running = sum(map(_on_loan, alive))
         oldest = min((e.message.enqueued_at for e in ready), default=None)
-        due = min((e.visible_at for e in alive if e.loan is None and e.visible_at > now), default=None)
+        due = min((e.visible_at for e in alive if not _on_loan(e) and e.visible_at > now), default=None)
         return Depth(
             ready=len(ready),
             delayed=len(alive) - len(ready) - running,
@@ -192,9 +198,9 @@ class MemoryBroker(Broker, DeadLetters, Records):
 
     def _live(self, record: Record) -> Record:
         entry = self._entries.get(record.id)
-        if entry is None or entry.loan is None:
+        if entry is None or not _on_loan(entry):
             return record
-        return record._replace(status=Status.RUNNING, attempts=entry.attempt)
+        return record._replace(status=Status.RUNNING, attempts=entry.attempt, started_at=entry.began)
 
     def wait(self, id: str, timeout: float | None) -> Record | None:
         end = float("inf") if timeout is None else time.monotonic() + timeout
@@ -216,16 +222,16 @@ class MemoryBroker(Broker, DeadLetters, Records):
     def dead(self, queue: str | None = None, limit: int = 100, after: str | None = None) -> list[DeadLetter]:
         with self._changed:
             entries = [e for e in self._entries.values() if e.error and queue in (None, e.message.queue)]
-            ids = [e.message.id for e in entries]
-            start = ids.index(after) + 1 if after in ids else 0
-            return [_letter(e) for e in entries[start : start + limit]]
+            letters = sorted(map(_letter, entries), key=lambda letter: letter.id)
+            return [letter for letter in letters if letter.id > (after or "")][:limit]
 
     def redrive(self, ids: Sequence[str]) -> int:
         with self._changed:
             entries = [e for id in ids if (e := self._entries.get(id)) and e.error]
             for entry in entries:
                 record, _ = self._records[entry.message.id]
-                self._records[entry.message.id] = (record._replace(status=Status.READY, attempts=0), float("inf"))
+                anew = record._replace(status=Status.READY, attempts=0, started_at=None, finished_at=None, errors=())
+                self._records[entry.message.id] = (anew, float("inf"))
                 entry.error, entry.attempt, entry.visible_at = None, 0, 0.0
             self._changed.notify_all()
         return len(entries)
@@ -240,6 +246,10 @@ class MemoryBroker(Broker, DeadLetters, Records):
 
     def close(self) -> None:
         return None
+
+
+def _on_loan(entry: _Entry) -> bool:
+    return entry.loan is not None and entry.loan > time.monotonic()
 
 
 def _letter(entry: _Entry) -> DeadLetter:

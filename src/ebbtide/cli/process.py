@@ -14,7 +14,7 @@ from threading import Thread
 from typing import Any
 
 from ebbtide.app import App
-from ebbtide.connect.target import load
+from ebbtide.connect.target import TargetBroken, load
 from ebbtide.errors import EbbtideError, StorageError
 from ebbtide.runners.report import Reporter
 from ebbtide.runners.supervisor import AT_ONCE, NOT_STARTABLE
@@ -35,7 +35,8 @@ def main() -> int:
         settings = Settings(**given["settings"])
         worker = Worker(app, queues, settings, Reporter(log), trouble=lambda error: _warn(log, error))
     except EbbtideError as error:
-        print(f"error: {error}", file=sys.stderr)
+        trace = error.traceback if isinstance(error, TargetBroken) else ""
+        print(f"{trace}error: {error}", file=sys.stderr)
         return NOT_STARTABLE
     signal.signal(signal.SIGTERM, lambda number, frame: worker.stop())
     signal.signal(AT_ONCE, lambda number, frame: worker.stop(at_once=True))

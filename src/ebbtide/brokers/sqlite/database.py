@@ -55,10 +55,14 @@ class Database:
         self._gate = self._log = -1
         self._nested = 0
         self._flush_wanted = False
+        self._afterwards: list[Callable[[], None]] = []
         self._committed = self._flushed = 0
 
     def _forked(self) -> None:
         _forsaken.append(self._connection)
+        for file in (self._gate, self._log):  # the gate, left open here, would stay shut should the parent die in it
+            if file >= 0:
+                os.close(file)
         self._start_anew()
 
     def close(self) -> None:
@@ -69,6 +73,7 @@ class Database:
                 os.close(self._gate)
                 os.close(self._log)
             self._connection = None
+            self._gate = self._log = -1
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -94,14 +99,22 @@ class Database:
                 with self._transaction(connection):
                     yield connection
                 self._committed += 1
+                afterwards = self._afterwards
             finally:
                 self._nested = 0
+                self._afterwards = []
                 wanted, self._flush_wanted = self._flush_wanted, False
                 fcntl.flock(self._gate, fcntl.LOCK_UN)
             mine = self._committed
-        if wanted and self._durable:
-            with self._explained():
+        with self._explained():
+            if wanted and self._durable:
                 self._flush(mine)
+            for deed in afterwards:
+                deed()
+
+    def afterwards(self, deed: Callable[[], None]) -> None:
+        """Do this once the transaction this is called in has been committed, and not at all if it is rolled back."""
+        self._afterwards.append(deed)
 
     @contextmanager
     def _transaction(self, connection: sqlite3.Connection) -> Iterator[None]:
@@ -121,6 +134,11 @@ class Database:
                 upto = self._committed
                 _to_disk(self._log)
                 self._flushed = upto
+
+    def prepared(self) -> Path:
+        """The folder beside the file, which is there once the file has been opened."""
+        with self.reading():
+            return self.folder
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:

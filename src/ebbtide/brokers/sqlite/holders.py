@@ -23,6 +23,7 @@ SLOTS = 1024
 
 _SLOT = struct.Struct("<q")
 _HOLDER = "holder-"
+_UNBORN = "unborn-"
 _LAST_WORDS = "last-words-"
 _mine: set[str] = set()  # tokens of this process: to probe an own lock would drop it
 
@@ -41,9 +42,11 @@ class Holder:
         self.token = secrets.token_hex(8)
         self._folder = folder
         _mine.add(self.token)
-        self._file = os.open(folder / (_HOLDER + self.token), os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        unborn = folder / (_UNBORN + self.token)  # it takes its name once it is locked, or somebody could think it dead
+        self._file = os.open(unborn, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.ftruncate(self._file, SLOTS * _SLOT.size)
+        os.rename(unborn, folder / (_HOLDER + self.token))
         self._board = mmap.mmap(self._file, SLOTS * _SLOT.size)
         self._free = list(range(SLOTS - 1, -1, -1))
         self._slots: dict[int, int] = {}

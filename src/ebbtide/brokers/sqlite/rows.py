@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from ebbtide.broker import DeadLetter, Delivery, Depth, Settlement
+from ebbtide.brokers.sqlite import payloads
 from ebbtide.brokers.sqlite.schema import DEAD, DELAYED, DONE, READY, RUNNING
 from ebbtide.result import Record, Report, Status, TaskError
 
@@ -19,10 +21,13 @@ _STATUS = {
 }
 
 
-def delivery(queue: str, lane: int, row: Sequence[Any]) -> Delivery:
-    """What CLAIM returns (rank, seq, id, claim, attempt, body, errors if suspect); the receipt is the row's fence."""
-    _, seq, id, claim, attempt, body, errors = row
-    body = body if isinstance(body, bytes) else str(body).encode("utf-8", "surrogateescape")
+def delivery(folder: Path, queue: str, lane: int, row: Sequence[Any]) -> Delivery:
+    """What CLAIM returns as a delivery: rank, seq, id, claim, attempt, body, outside, errors if suspect.
+
+    The receipt is the row's fence.
+    """
+    _, seq, id, claim, attempt, body, outside, errors = row
+    body = payloads.get(folder, id) if outside else _bytes(body)
     return Delivery(body, queue, lane, f"{seq}:{claim}:{id}", attempt, fate=_errors(errors)[-1] if errors else None)
 
 
@@ -79,10 +84,16 @@ def depth(counts: Sequence[Any], now: float) -> Depth:
     )
 
 
-def dead_letter(row: Sequence[Any]) -> DeadLetter:
+def dead_letter(folder: Path, row: Sequence[Any]) -> DeadLetter:
     """One row of DEAD_LETTERS."""
-    id, task, queue, lane, errors, attempts, buried_at, body = row
-    return DeadLetter(id, task, queue, lane, _errors(errors)[-1], attempts, buried_at, bytes(body))
+    id, task, queue, lane, errors, attempts, buried_at, body, outside = row
+    body = payloads.get(folder, id) if outside else _bytes(body)
+    return DeadLetter(id, task, queue, lane, _errors(errors)[-1], attempts, buried_at, body)
+
+
+def _bytes(body: bytes | str) -> bytes:
+    """A body as it came; one put there as text, by hand, counts as its UTF-8."""
+    return body if isinstance(body, bytes) else body.encode("utf-8", "surrogateescape")
 
 
 def _errors(stored: str | None) -> tuple[TaskError, ...]:

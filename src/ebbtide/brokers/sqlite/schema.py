@@ -30,7 +30,8 @@ create table tasks (
     lease real,                             -- monotonic clock of this boot, while running
     suspect integer not null default 0,     -- its last holder died while running it
     tenant text,                            -- the message's group
-    body blob not null,                     -- the envelope; empty once done
+    body blob not null,                     -- the envelope; empty once done, or if it is outside
+    outside integer not null default 0,     -- the envelope is in a file, see payloads.py
     enqueued_at real not null,
     started_at real,
     finished_at real,
@@ -42,7 +43,7 @@ create index delayed on tasks (due) where state = {DELAYED};
 create index ready on tasks (queue, lane, rank, seq) where state = {READY};
 create index running on tasks (queue, lane) where state = {RUNNING};
 create index done on tasks (purge_at) where state = {DONE};
-create index dead on tasks (seq) where state = {DEAD};
+create index dead on tasks (id) where state = {DEAD};
 create index tenants on tasks (queue, tenant, seq) where tenant is not null and state < {DONE};
 create table keys (
     task text not null,

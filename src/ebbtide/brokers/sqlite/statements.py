@@ -7,8 +7,8 @@ from ebbtide.brokers.sqlite.schema import DEAD, DELAYED, DONE, READY, RUNNING
 _HELD = f"where seq = ? and id = ? and claim = ? and state = {RUNNING}"
 
 INSERT = """
-insert into tasks (id, task, queue, lane, state, rank, due, tenant, body, enqueued_at)
-values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (id) do nothing
+insert into tasks (id, task, queue, lane, state, rank, due, tenant, body, outside, enqueued_at)
+values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (id) do nothing
 """
 
 DUE = f"select 1 from tasks where state = {DELAYED} and due <= ? limit 1"
@@ -21,7 +21,7 @@ update tasks set state = {RUNNING}, attempt = attempt + 1, claim = claim + 1, ho
 where seq in (
     select seq from tasks as t where state = {READY} and queue = ? and lane = ? {{also}} order by rank, seq limit ?
 )
-returning rank, seq, id, claim, attempt, body, case when suspect then errors end
+returning rank, seq, id, claim, attempt, body, outside, case when suspect then errors end
 """
 CLAIM = _CLAIM.format(also="")
 CLAIM_FIFO = _CLAIM.format(  # only the first unfinished message of its group
@@ -33,7 +33,7 @@ CLAIM_FIFO = _CLAIM.format(  # only the first unfinished message of its group
 IN_FLIGHT = f"select count(*) from tasks where state = {RUNNING} and queue = ? and lane = ?"
 
 KEEP = f"""
-update tasks set state = {DONE}, body = x'', holder = null, lease = null, suspect = 0,
+update tasks set state = {DONE}, body = x'', outside = 0, holder = null, lease = null, suspect = 0,
     value = ?, started_at = ?, finished_at = ?, purge_at = ? {_HELD}
 """
 DELETE = f"delete from tasks {_HELD}"
@@ -77,19 +77,21 @@ where k.task = ? and k.key = ? and (k.until > ? or t.state < {DONE})
 TAKE_KEY = "insert or replace into keys (task, key, id, call, until) values (?, ?, ?, ?, ?)"
 
 DEPTH = f"""
-select lane, sum(state = {READY}), sum(state = {DELAYED}), sum(state = {RUNNING}), sum(state = {DEAD}),
-    min(case when state = {READY} then enqueued_at end), min(due)
-from tasks where queue = ? and state <> {DONE} group by lane order by lane
+select lane, sum(ready), sum(state = {DELAYED}) - sum(ready and state = {DELAYED}), sum(state = {RUNNING}),
+    sum(state = {DEAD}), min(case when ready then enqueued_at end), min(case when not ready then due end)
+from (select *, state = {READY} or (state = {DELAYED} and due <= ?) as ready from tasks)
+where queue = ? and state <> {DONE} group by lane order by lane
 """
 
+OUTSIDE = "select 1 from tasks where id = ? and outside"
 RECORD = "select id, task, state, attempt, enqueued_at, started_at, finished_at, value, errors from tasks where id = ?"
 DEAD_LETTERS = f"""
-select id, task, queue, lane, errors, attempt, finished_at, body from tasks
+select id, task, queue, lane, errors, attempt, finished_at, body, outside from tasks
 where state = {DEAD} and (?1 is null or queue = ?1)
-    and seq > coalesce((select seq from tasks where id = ?2), 0) order by seq limit ?3
+    and id > ifnull(?2, '') order by id limit ?3
 """
 REDRIVE = f"""
-update tasks set state = {READY}, attempt = 0, suspect = 0, started_at = null, finished_at = null
+update tasks set state = {READY}, attempt = 0, suspect = 0, started_at = null, finished_at = null, errors = null
 where id = ? and state = {DEAD} returning queue
 """
 DROP = f"delete from tasks where id = ? and state = {DEAD}"

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from threading import Lock
 
-from ebbtide.brokers.sqlite import bell, holders, statements
+from ebbtide.brokers.sqlite import bell, holders, payloads, statements
 from ebbtide.brokers.sqlite.database import Database
 from ebbtide.brokers.sqlite.holders import Holder, Remains
 
@@ -83,11 +83,19 @@ class Upkeep:
         gone = 0
         while True:
             with self._database.writing(safe=False) as connection:
-                slice = connection.execute(statements.PURGE, (self._now(), SLICE)).rowcount
-                slice += connection.execute(statements.PURGE_KEYS, (self._now(), SLICE)).rowcount
-            gone += slice
-            if slice < SLICE:
+                records = connection.execute(statements.PURGE, (self._now(), SLICE)).rowcount
+                keys = connection.execute(statements.PURGE_KEYS, (self._now(), SLICE)).rowcount
+            gone += records
+            if max(records, keys) < SLICE:
+                self._sweep_payloads()
                 return gone
+
+    def _sweep_payloads(self) -> None:
+        for id in payloads.old(self._database.folder):
+            with self._database.reading() as connection:
+                wanted = connection.execute(statements.OUTSIDE, (id,)).fetchone()
+            if wanted is None:
+                payloads.forget(self._database.folder, id)
 
     def close(self) -> None:
         """Stop being a holder."""
