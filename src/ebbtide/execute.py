@@ -174,7 +174,8 @@ def _around(layer: Middleware, inner: Callable[[Message], Any]) -> Callable[[Mes
 def _after_error(
     task: Task[Any, Any, Any], delivery: Delivery, error: BaseException, started: float, now: float
 ) -> Outcome:
-    described = describe(error, delivery.attempt, _from_task(error))
+    asked = isinstance(error, Retry) and error.__cause__ is None  # no fault, so no stack
+    described = describe(error, delivery.attempt, None if asked else _from_task(error))
     policy = task.retry
     final = isinstance(error, CallRefused) or not policy.retries(error)
     if final or delivery.attempt >= policy.attempts:

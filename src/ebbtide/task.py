@@ -155,6 +155,11 @@ class Task(Generic[P, C, R]):
         """The message `enqueue` would store. Raises ArgumentError."""
         return self._message(*self.signature.pack(args, kwargs))
 
+    def result(self, id: str) -> Result[R]:
+        """A handle on an enqueued call of this task, by its id; reads nothing yet."""
+        handle: Result[R] = self.house.handle(id, self)
+        return handle
+
     def _message(self, args: list[Any], kwargs: dict[str, Any]) -> Message:
         now = self.house.now()
         id = new_id(now)

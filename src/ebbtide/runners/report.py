@@ -36,6 +36,8 @@ def _line(outcome: Outcome) -> tuple[int, str]:
             return logging.INFO, f"succeeded in {_lasting(ended - began)}"
         case NotYet(wait):
             return logging.INFO, f"is not due for {_lasting(wait)}"
+        case TryAgain(error, wait) if not error.traceback:
+            return logging.INFO, f"asks to run again, in {_lasting(wait)}: {error.message}"
         case TryAgain(error, wait):
             return logging.WARNING, f"failed, again in {_lasting(wait)}: {error}"
         case Failed(error):

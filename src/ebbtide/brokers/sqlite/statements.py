@@ -21,7 +21,7 @@ update tasks set state = {RUNNING}, attempt = attempt + 1, claim = claim + 1, ho
 where seq in (
     select seq from tasks as t where state = {READY} and queue = ? and lane = ? {{also}} order by rank, seq limit ?
 )
-returning rank, seq, id, claim, attempt, body, outside, case when suspect then errors end
+returning rank, seq, id, claim, attempt, cast(body as blob), outside, case when suspect then errors end
 """
 CLAIM = _CLAIM.format(also="")
 CLAIM_FIFO = _CLAIM.format(  # only the first unfinished message of its group
@@ -86,7 +86,7 @@ where queue = ? and state <> {DONE} group by lane order by lane
 OUTSIDE = "select 1 from tasks where id = ? and outside"
 RECORD = "select id, task, state, attempt, enqueued_at, started_at, finished_at, value, errors from tasks where id = ?"
 DEAD_LETTERS = f"""
-select id, task, queue, lane, errors, attempt, finished_at, body, outside from tasks
+select id, task, queue, lane, errors, attempt, finished_at, cast(body as blob), outside from tasks
 where state = {DEAD} and (?1 is null or queue = ?1)
     and id > ifnull(?2, '') order by id limit ?3
 """
