@@ -15,6 +15,8 @@ import click
 from ebbtide.app import App
 from ebbtide.broker import Broker, DeadLetters
 from ebbtide.brokers.memory import MemoryBroker
+from ebbtide.brokers.sqlite import SqliteBroker
+from ebbtide.cli.output import note
 from ebbtide.connect.target import load
 from ebbtide.errors import TargetError
 
@@ -53,9 +55,17 @@ def broker_of(app: App) -> Broker:
     return app.broker
 
 
+def broker_to_read(app: App) -> Broker:
+    """The same, for a command that only looks: it is told when there is no queue yet, or this is the wrong folder."""
+    broker = broker_of(app)
+    if isinstance(broker, SqliteBroker) and not broker.path.exists():
+        note(f"{broker.path.absolute()} is new: nothing has been enqueued there yet")
+    return broker
+
+
 def letters_of(app: App) -> DeadLetters:
     """The dead letters of the app's broker. Raises TargetError where they cannot be listed."""
-    broker = broker_of(app)
+    broker = broker_to_read(app)
     if not isinstance(broker, DeadLetters):
         raise TargetError(f"{type(broker).__name__} cannot list its dead letters")
     return broker

@@ -8,7 +8,7 @@ import click
 
 from ebbtide.app import App
 from ebbtide.broker import Depth
-from ebbtide.cli.options import broker_of, takes_app
+from ebbtide.cli.options import broker_to_read, takes_app
 from ebbtide.cli.output import answer, answer_json, answer_table
 from ebbtide.cli.words import span
 from ebbtide.queue import Queue
@@ -24,7 +24,7 @@ def command(app: App, as_json: bool) -> None:
 
     'oldest ready' is how long ago the oldest message that could run was enqueued: how far behind the workers are.
     """
-    broker = broker_of(app)
+    broker = broker_to_read(app)
     depths = {queue: _lanes(queue, broker.depth(queue.name)) for queue in app.queues.values()}
     if as_json:
         answer_json([_described(queue, lanes) for queue, lanes in depths.items()])

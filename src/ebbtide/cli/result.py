@@ -9,7 +9,7 @@ import click
 
 from ebbtide import strictjson
 from ebbtide.app import App
-from ebbtide.cli.options import broker_of, duration, takes_app
+from ebbtide.cli.options import broker_to_read, duration, takes_app
 from ebbtide.cli.output import answer, answer_fields, answer_json, busy
 from ebbtide.cli.words import moment, span
 from ebbtide.errors import TaskNotFinished
@@ -31,7 +31,7 @@ def command(app: App, as_json: bool, id: str, wait: float | None) -> int:
 
     Its status, value, attempts and times, and the error and traceback of each failed attempt.
     """
-    broker_of(app)
+    broker_to_read(app)
     handle = app.result(id)
     if wait is not None:
         wait_for(handle, wait)

@@ -225,7 +225,7 @@ class SqliteBroker(Broker, DeadLetters, Records):
             effect = 0
             for sql, parameters in changes:
                 effect += _effect(connection, sql, parameters) if parameters else 0
-        self._holder.end(rows.held(s.delivery)[0] for s in settled)
+            self._database.afterwards(partial(self._holder.end, [rows.held(s.delivery)[0] for s in settled]))
         return effect
 
     def depth(self, queue: str) -> list[Depth]:
