@@ -40,7 +40,7 @@ demo: setup  ## run the photo example on an embedded queue
 	$(BIN)/python examples/photos/demo.py
 
 test: setup  ## run the tests, in random order and in parallel
-	$(BIN)/python -m pytest -n $(WORKERS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
 test-all: setup  ## run the tests on every other Python found here, each in an environment of its own
 	@found=; failed=; mine=$$($(BIN)/python -c 'import sys; print(sys.version_info[1])'); \
@@ -51,7 +51,7 @@ test-all: setup  ## run the tests on every other Python found here, each in an e
 	    found="$$found 3.$$minor"; \
 	    echo "== Python 3.$$minor"; \
 	    ($(WITH_CA); UV_PROJECT_ENVIRONMENT=.venvs/3.$$minor $(UV) sync --quiet --frozen --python "$$python") || exit 1; \
-	    .venvs/3.$$minor/bin/python -m pytest -n $(WORKERS) || failed="$$failed 3.$$minor"; \
+	    .venvs/3.$$minor/bin/python -m pytest -n $(WORKERS) --dist loadgroup || failed="$$failed 3.$$minor"; \
 	    break; \
 	  done; \
 	done; echo "Ran on:$${found:- no other Python found}"; test -z "$$failed" || { echo "Failed on:$$failed"; exit 1; }

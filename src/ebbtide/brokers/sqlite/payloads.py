@@ -7,9 +7,10 @@ away by a later purge.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -24,7 +25,7 @@ _PREFIX = "payload-"
 
 def put(folder: Path, id: str, body: bytes) -> None:
     """Have the body on disk under this id."""
-    path = folder / (_PREFIX + id)
+    path = folder / name(id)
     draft = path.with_name(f"{path.name}.{os.getpid()}.draft")
     with open(draft, "wb") as file:
         file.write(body)
@@ -41,20 +42,26 @@ def put(folder: Path, id: str, body: bytes) -> None:
 def get(folder: Path, id: str) -> bytes:
     """The body under this id; empty, which no envelope is, if its file is gone."""
     with suppress(FileNotFoundError):
-        return (folder / (_PREFIX + id)).read_bytes()
+        return (folder / name(id)).read_bytes()
     return b""
 
 
 def forget(folder: Path, id: str) -> None:
     """Remove the file under this id, if there is one."""
     with suppress(FileNotFoundError):
-        os.unlink(folder / (_PREFIX + id))
+        os.unlink(folder / name(id))
 
 
-def old(folder: Path) -> Iterator[str]:
-    """Ids of files that have been there long enough to be without a sender."""
+def sweep(folder: Path, wanted: Iterable[str]) -> None:
+    """Remove files that have been there for long and are under none of the ids `wanted`."""
+    names = {name(id) for id in wanted}
     for entry in os.scandir(folder):
-        if entry.name.startswith(_PREFIX):
+        if entry.name.startswith(_PREFIX) and entry.name not in names:
             with suppress(FileNotFoundError):
                 if time.time() - entry.stat().st_mtime > ABANDONED:
-                    yield entry.name.removeprefix(_PREFIX)
+                    os.unlink(entry)
+
+
+def name(id: str) -> str:
+    """The file's name: a digest, for an id may hold anything."""
+    return _PREFIX + hashlib.sha256(id.encode("utf-8", "surrogatepass")).hexdigest()

@@ -44,6 +44,7 @@ create index ready on tasks (queue, lane, rank, seq) where state = {READY};
 create index running on tasks (queue, lane) where state = {RUNNING};
 create index done on tasks (purge_at) where state = {DONE};
 create index dead on tasks (id) where state = {DEAD};
+create index outsiders on tasks (id) where outside;
 create index tenants on tasks (queue, tenant, seq) where tenant is not null and state < {DONE};
 create table keys (
     task text not null,

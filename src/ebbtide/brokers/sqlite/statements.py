@@ -84,6 +84,7 @@ where queue = ? and state <> {DONE} group by lane order by lane
 """
 
 OUTSIDE = "select 1 from tasks where id = ? and outside"
+ALL_OUTSIDE = "select id from tasks where outside"
 RECORD = "select id, task, state, attempt, enqueued_at, started_at, finished_at, value, errors from tasks where id = ?"
 DEAD_LETTERS = f"""
 select id, task, queue, lane, errors, attempt, finished_at, cast(body as blob), outside from tasks

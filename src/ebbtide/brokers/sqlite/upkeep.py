@@ -91,11 +91,9 @@ class Upkeep:
                 return gone
 
     def _sweep_payloads(self) -> None:
-        for id in payloads.old(self._database.folder):
-            with self._database.reading() as connection:
-                wanted = connection.execute(statements.OUTSIDE, (id,)).fetchone()
-            if wanted is None:
-                payloads.forget(self._database.folder, id)
+        with self._database.reading() as connection:
+            wanted = [id for (id,) in connection.execute(statements.ALL_OUTSIDE)]
+        payloads.sweep(self._database.folder, wanted)
 
     def close(self) -> None:
         """Stop being a holder."""
