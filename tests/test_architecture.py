@@ -27,8 +27,9 @@ OUTSIDE = {
     *("multiprocessing", "os", "select", "selectors", "shelve", "shutil", "signal", "smtplib", "socket", "sqlite3"),
     *("ssl", "subprocess", "tempfile", "threading", "urllib", "webbrowser"),
 }
-# A lock is memory and opens nothing; a thread is a runner's business.
-HARMLESS = {"threading.Lock", "threading.RLock"}
+# A lock is memory and opens nothing; a thread is a runner's business. Time zones are files, which zoneinfo opens:
+# to look first whether one is there touches no more.
+HARMLESS = {"threading.Lock", "threading.RLock", "os.path.isdir", "os.path.isfile"}
 OPENING_CALLS = {"open", "print", "input", "breakpoint"}
 OPENING_METHODS = {
     *("cwd", "exists", "expanduser", "home", "is_dir", "is_file", "iterdir", "mkdir", "open", "read_bytes"),

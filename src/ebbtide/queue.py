@@ -49,8 +49,11 @@ class Queue:
 
     def __post_init__(self) -> None:
         queue_name(self.name)
+        for field in ("timeout", "results", "batch_window"):
+            self._need(_number(getattr(self, field)), field, "a number of seconds")
         self._need(0 < self.timeout <= MAX_VISIBILITY, "timeout", "seconds, above 0 and at most 43,200")
         if self.visibility is not None:
+            self._need(_number(self.visibility), "visibility", "a number of seconds")
             self._need(0 < self.visibility <= MAX_VISIBILITY, "visibility", "seconds, above 0 and at most 43,200")
         self._need(_whole(self.lanes) and 1 <= self.lanes <= MAX_LANES, "lanes", f"a number from 1 to {MAX_LANES}")
         self._need(_whole(self.attempts) and self.attempts >= 1, "attempts", "a whole number, 1 or more")
@@ -82,6 +85,10 @@ class Queue:
         """How many tasks of this lane may run at once; None is no limit."""
         assert isinstance(self.concurrency, tuple)  # noqa: S101 - set by __post_init__
         return self.concurrency[lane] if lane < len(self.concurrency) else None
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _whole(value: object) -> bool:

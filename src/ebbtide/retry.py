@@ -33,7 +33,7 @@ class RetryPolicy:
     def __post_init__(self) -> None:
         if not isinstance(self.attempts, int) or isinstance(self.attempts, bool) or self.attempts < 1:
             raise DeclarationError(f"RetryPolicy(attempts={self.attempts!r}): a whole number, 1 or more")
-        if not 0 <= self.base < float("inf") or not 0 <= self.cap < float("inf"):
+        if not (_is_wait(self.base) and _is_wait(self.cap)):
             raise DeclarationError(f"RetryPolicy(base={self.base!r}, cap={self.cap!r}): seconds, zero or more")
         for field in ("only", "never"):
             object.__setattr__(self, field, _exception_classes(field, getattr(self, field)))
@@ -50,6 +50,10 @@ class RetryPolicy:
         """Seconds to wait after failed attempt number `attempt` (from 1); `draw` gives a number from 0 to 1."""
         ceiling = min(self.cap, self.base * 2.0 ** min(attempt - 1, _MAX_DOUBLINGS))
         return ceiling * draw()
+
+
+def _is_wait(value: object) -> bool:
+    return isinstance(value, (int, float)) and 0 <= value < float("inf")
 
 
 def _exception_classes(field: str, value: object) -> tuple[type[BaseException], ...]:

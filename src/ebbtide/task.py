@@ -149,7 +149,9 @@ class Task(Generic[P, C, R]):
         elif expires is not None:
             given["expires"] = self._seconds("expires", expires)
         changed = {name: value for name, value in given.items() if value is not None}
-        return replace(self, options=said._replace(**changed))
+        changed_task = replace(self, options=said._replace(**changed))
+        vars(changed_task)["signature"] = self.signature  # compiled once for all
+        return changed_task
 
     def message(self, *args: P.args, **kwargs: P.kwargs) -> Message:
         """The message `enqueue` would store. Raises ArgumentError."""

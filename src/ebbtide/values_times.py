@@ -16,8 +16,9 @@ the strict key.
 
 import re
 from datetime import date, datetime, time, timedelta
+from os.path import isdir, isfile
 from typing import Any
-from zoneinfo import ZoneInfo
+from zoneinfo import TZPATH, ZoneInfo
 
 from ebbtide.values_codec import Codec, ValueRefused, mismatch
 from ebbtide.values_scalars import text_codec
@@ -44,6 +45,9 @@ def _zone_key(zone: object) -> str | None:
 
 def _zone(key: str) -> ZoneInfo:
     try:
+        # Where a system with zones lacks this one, ZoneInfo would go on to import a package for it: not while reading.
+        if not any(isfile(f"{folder}/{key}") for folder in TZPATH) and any(map(isdir, TZPATH)):
+            raise LookupError(key)
         return ZoneInfo(key)
     except Exception:
         raise ValueRefused(f"no time zone {key!r} here; is the package tzdata installed?") from None

@@ -17,14 +17,15 @@ from ebbtide.app import App
 from ebbtide.connect.target import TargetBroken, load
 from ebbtide.errors import EbbtideError, StorageError
 from ebbtide.runners.report import Reporter
-from ebbtide.runners.supervisor import AT_ONCE, NOT_STARTABLE
+from ebbtide.runners.supervisor import AT_ONCE, DRAINED, NOT_STARTABLE
 from ebbtide.runners.worker import Settings, Worker
 
 
 def main() -> int:
     """Run one worker process; the exit code."""
     given: dict[str, Any] = json.loads(sys.argv[1])
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor turns it into SIGTERM
+    for number in (signal.SIGINT, signal.SIGHUP):  # from a terminal, to all; the supervisor turns them into SIGTERM
+        signal.signal(number, signal.SIG_IGN)
     logging.basicConfig(level=given["log"], format="%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S")
     log = logging.getLogger("ebbtide.worker")
     try:
@@ -37,14 +38,14 @@ def main() -> int:
     except EbbtideError as error:
         trace = error.traceback if isinstance(error, TargetBroken) else ""
         print(f"{trace}error: {error}", file=sys.stderr)
-        return NOT_STARTABLE
+        return 1 if isinstance(error, StorageError) else NOT_STARTABLE
     signal.signal(signal.SIGTERM, lambda number, frame: worker.stop())
     signal.signal(AT_ONCE, lambda number, frame: worker.stop(at_once=True))
     Thread(target=_follow, args=(int(sys.argv[3]),), name="ebbtide-lifeline", daemon=True).start()
     log.debug("process %d takes %s", os.getpid(), ", ".join(queue.name for queue in queues))
     worker.run()
     app.close()
-    return 0
+    return DRAINED if worker.drained else 0
 
 
 def _follow(lifeline: int) -> None:

@@ -24,7 +24,8 @@ def _cores() -> int:
 
 @click.command(
     epilog="SIGTERM or Ctrl-C: take nothing new, finish what runs within the grace, give back the rest; again: give "
-    "back at once. Exit code 0 when stopped or drained, 2 for a wrong TARGET or option."
+    "back at once. Exit code 0 when stopped or drained, 1 if the"
+    " queue cannot be opened, 2 for a wrong TARGET or option."
 )
 @click.argument("target")
 @click.option("--broker", metavar="URL", help="Another broker than the app's, as sqlite:///queue.db.")
@@ -50,7 +51,7 @@ def command(target: str, **options: Any) -> None:
         options["queues"] = _queues(app, options["queues"])
         if options["broker"]:
             app.use(options["broker"])
-        broker_of(app)
+        broker_of(app).depth(options["queues"][0])  # storage that cannot be used is told at once
     finally:
         app.close()
     sys.exit(supervise(target, **options))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from threading import Condition, Lock
 
 from ebbtide.app import App
@@ -47,8 +48,16 @@ class Held:
         """These were received and wait to be started."""
         self._waiting.extend(deliveries)
 
+    @property
+    def first(self) -> Delivery | None:
+        """The next one to start, which may still be given back, if any is left."""
+        try:
+            return self._waiting[0]
+        except IndexError:
+            return None
+
     def next(self) -> Delivery | None:
-        """The next one to start, if any is left."""
+        """The next one to start, if any is left; it waits no longer."""
         try:
             return self._waiting.popleft()
         except IndexError:
@@ -71,10 +80,19 @@ class Held:
 
     def settle(self) -> None:
         """Settle what has finished, as one write. Raises StorageError; then all is kept for another try."""
-        with self._app.broker.together(), self._settling:  # always in this order, or two threads wait for each other
+        with self.settling():
+            pass
+
+    @contextmanager
+    def settling(self) -> Iterator[None]:
+        """Settle what has finished, as one write with what is done within. If that write fails, by StorageError, all
+        is kept for another try: nothing is settled before it is committed."""
+        with self._settling:  # outside the write, always: else two threads wait for each other
             done = [self._finished.popleft() for _ in range(len(self._finished))]
             try:
-                settle(self._app, done)
+                with self._app.broker.together():
+                    settle(self._app, done)
+                    yield
             except StorageError:
                 self._finished.extendleft(reversed(done))
                 raise
@@ -95,19 +113,16 @@ class Held:
         now = time.monotonic()
         with self._changed:
             due = [self._running[receipt] for receipt, at in self._extend_at.items() if at <= now]
-            self._extend_at |= {delivery.receipt: now + self._loan(delivery) / 2 for delivery in due}
         for delivery in due:
             self._app.broker.extend([delivery], self._loan(delivery))
+            with self._changed:
+                if delivery.receipt in self._running:
+                    self._extend_at[delivery.receipt] = now + self._loan(delivery) / 2
 
     def wait_until(self, holds: Callable[[], bool], timeout: float | None = None) -> None:
         """Wait for a condition that the end of a task may bring about."""
         with self._changed:
             self._changed.wait_for(holds, timeout)
-
-    def wake(self) -> None:
-        """Have those who wait look again."""
-        with self._changed:
-            self._changed.notify_all()
 
     def _give_back(self, deliveries: list[Delivery]) -> None:
         if deliveries:

@@ -9,11 +9,15 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from threading import Event, Thread
+from queue import SimpleQueue
+from threading import Thread
 
 from ebbtide.errors import StorageError
 from ebbtide.runners.held import Held
 from ebbtide.runners.pace import MOMENT
+
+REPAIR = 0.5
+"""Seconds between attempts to reach a broker that cannot be written to."""
 
 
 class Minder:
@@ -22,7 +26,8 @@ class Minder:
     def __init__(self, held: Held, trouble: Callable[[StorageError], None]) -> None:
         self._held = held
         self._trouble = trouble
-        self._busy = Event()
+        self._idle = False
+        self._bell: SimpleQueue[None] = SimpleQueue()  # unlike an Event it may be rung in a signal handler
         self._give_up_at = float("inf")
         self._thread = Thread(target=self._mind, name="ebbtide-minder", daemon=True)
 
@@ -32,13 +37,13 @@ class Minder:
 
     def busy(self) -> None:
         """There is something to mind."""
-        if not self._busy.is_set():
-            self._busy.set()
+        if self._idle:
+            self._bell.put(None)
 
     def stop(self, grace: float) -> None:
-        """The process is to end, in `grace` seconds at the latest."""
+        """The process is to end, in `grace` seconds at the latest. For a signal handler."""
         self._give_up_at = min(self._give_up_at, time.monotonic() + grace)
-        self._busy.set()
+        self._bell.put(None)
 
     @property
     def _stopping(self) -> bool:
@@ -46,16 +51,21 @@ class Minder:
 
     def _mind(self) -> None:
         while True:
-            self._busy.wait()
+            self._sleep_if_idle()
             time.sleep(MOMENT)
             try:
                 self._look()
             except StorageError as error:
                 self._trouble(error)
-            if self._held.nothing and not self._stopping:
-                self._busy.clear()
-                if not self._held.nothing:  # taken since the last look
-                    self._busy.set()
+                time.sleep(REPAIR)
+                if time.monotonic() > self._give_up_at + REPAIR:
+                    os._exit(1)
+
+    def _sleep_if_idle(self) -> None:
+        self._idle = self._held.nothing and not self._stopping
+        if self._idle and self._held.nothing:  # asked again: what is taken from now on rings
+            self._bell.get()
+        self._idle = False
 
     def _look(self) -> None:
         if self._stopping or time.monotonic() - self._held.settled_at > MOMENT:

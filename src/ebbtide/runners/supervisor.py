@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from types import FrameType
 
 AFTER_GRACE = 1.0
 """Seconds after the grace before a process that does not end is killed."""
@@ -31,8 +30,15 @@ AT_ONCE = signal.SIGQUIT
 """What tells a process to give back what runs. SIGTERM may reach it from others, too (systemd signals all), so its
 being sent again means nothing there."""
 
-NOT_STARTABLE = 2
+NOT_STARTABLE = 78
 """Exit code of a process that will never start, such as for a target that cannot be loaded: it is not replaced."""
+
+DRAINED = 79
+"""Exit code of one that found nothing left to do: it is not replaced either. Both are numbers that no task is likely to
+end its process with; 0, 1 and 2 are not."""
+
+WRONGLY_STARTED = 2
+"""What the supervisor answers then."""
 
 
 @dataclass
@@ -59,18 +65,16 @@ class Supervisor:
     _kill_at: float = field(default=float("inf"), init=False)
     _stopped_at: float | None = field(default=None, init=False)
     _code: int = field(default=0, init=False)
+    _asked: list[float] = field(default_factory=list, init=False)
 
     def run(self) -> int:
-        """Until stopped, or until all processes have ended by themselves. The exit code: 0, or that of one that could
-        not start."""
+        """Until stopped, or until all processes have drained the queues. The exit code: 0, or 2 if none can start."""
         bell, ringer = socket.socketpair()
         ringer.setblocking(False)
         lifeline, self._hold = os.pipe()
         self._lifeline = lifeline
         signal.set_wakeup_fd(ringer.fileno(), warn_on_full_buffer=False)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, self._stop)
-        signal.signal(signal.SIGCHLD, lambda number, frame: None)
+        self._listen()
         with selectors.DefaultSelector() as selector:
             selector.register(bell, selectors.EVENT_READ)
             if self.leash is not None:
@@ -81,13 +85,22 @@ class Supervisor:
                 for key, _ in selector.select(self._until_next()):
                     if key.fd == self.leash:
                         selector.unregister(self.leash)
-                        self._stop(signal.SIGTERM, None)
+                        self._stop(time.monotonic())
                     else:
                         bell.recv(4096)
+                while self._asked:
+                    self._stop(self._asked.pop(0))
                 self._reap()
                 if time.monotonic() >= self._kill_at:
                     self._signal(signal.SIGKILL)
         return self._code
+
+    def _listen(self) -> None:
+        """Only note what is asked: in the midst of starting a process, it could not be told to stop."""
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # it is, under nohup
+                signal.signal(number, lambda number, frame: self._asked.append(time.monotonic()))
+        signal.signal(signal.SIGCHLD, lambda number, frame: None)
 
     def _start_due(self) -> None:
         now = time.monotonic()
@@ -101,8 +114,7 @@ class Supervisor:
         next_event = min([*self._starts, self._kill_at])
         return None if next_event == float("inf") else max(0.0, next_event - time.monotonic())
 
-    def _stop(self, number: int, frame: FrameType | None) -> None:
-        now = time.monotonic()
+    def _stop(self, now: float) -> None:
         if self._stopped_at is None:
             self._stopped_at = now
             self._starts.clear()
@@ -124,11 +136,11 @@ class Supervisor:
 
     def _ended(self, child: _Child) -> None:
         code = child.process.returncode
-        if self._stopped_at is not None or code == 0:
+        if self._stopped_at is not None or code == DRAINED:
             return
         if code == NOT_STARTABLE:
-            self._code = code
-            self._stop(signal.SIGTERM, None)
+            self._code = WRONGLY_STARTED
+            self._stop(time.monotonic())
             return
         lived = time.monotonic() - child.started
         self._pause = min(2 * self._pause, LONGEST_PAUSE) if lived < SHORT_LIFE else 0.1

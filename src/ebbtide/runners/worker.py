@@ -21,7 +21,7 @@ from ebbtide.queue import Queue
 from ebbtide.runners.held import Held
 from ebbtide.runners.limits import TimeLimit
 from ebbtide.runners.loop import EventLoop
-from ebbtide.runners.minder import Minder
+from ebbtide.runners.minder import REPAIR, Minder
 from ebbtide.runners.pace import MOMENT, Pace
 
 WAIT = 5.0
@@ -35,9 +35,6 @@ DRAIN_HORIZON = 60.0
 
 DRAIN_LOOK = 0.2
 """Seconds between a draining worker's looks at whether others still run something."""
-
-REPAIR = 0.5
-"""Seconds between attempts to reach a broker that cannot be written to."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +77,10 @@ class Worker:
         self._limit = TimeLimit(app.broker.last_words())
         self._loop: EventLoop | None = None
         self._threads = ThreadPoolExecutor(settings.threads, "ebbtide-task") if settings.threads else None
+        self._on_threads: set[str] = set()  # receipts
         self._stopped = False
+        self.drained = False
+        """Whether it ended because the queues were empty."""
 
     def stop(self, *, at_once: bool = False) -> None:
         """Take nothing more and end when what runs has ended, or its grace has; at_once: no grace.
@@ -94,16 +94,28 @@ class Worker:
     def run(self) -> None:
         """Work until stopped, or until the queues are empty if draining. What runs then has the grace to end."""
         self._minder.start()
-        while not self._stopped:
-            try:
-                took = self._exchange()
-                if not took and self._settings.drain and self._drained():
-                    break
-                self._run_waiting()
-            except StorageError as error:
-                self._trouble(error)
-                time.sleep(REPAIR)
+        while not (self._stopped or self.drained):
+            self._try(self._work)
         self._held.wait_until(lambda: not self._held.running)
+        while not self._try(self._leave):
+            pass
+
+    def _try(self, step: Callable[[], None]) -> bool:
+        """Whether the storage let this step be done; if not, that is told, and some time has passed."""
+        try:
+            step()
+        except StorageError as error:
+            self._trouble(error)
+            time.sleep(REPAIR)
+            return False
+        return True
+
+    def _work(self) -> None:
+        took = self._exchange()
+        self.drained = not took and self._settings.drain and self._nothing_left()
+        self._run_waiting()
+
+    def _leave(self) -> None:
         self._held.give_back_waiting()
         self._held.settle()
 
@@ -113,8 +125,7 @@ class Worker:
         if not room:
             self._held.wait_until(lambda: self._room() > 0, timeout=MOMENT)
             return True
-        with self._app.broker.together():
-            self._held.settle()
+        with self._held.settling():
             taken = self._app.broker.receive(self._queues, room)
         if not taken and not self._stopped:
             taken = self._app.broker.receive(self._queues, room, DRAIN_LOOK if self._settings.drain else WAIT)
@@ -123,27 +134,30 @@ class Worker:
         return bool(taken)
 
     def _room(self) -> int:
-        free = self._settings.concurrency - self._held.running
-        if self._threads:
-            free = min(free, self._settings.threads - self._held.running)
+        on_threads = len(self._on_threads)
+        free = self._settings.concurrency - (self._held.running - on_threads)
+        if self._threads:  # nobody knows which kind comes next
+            free = min(free, self._settings.threads - on_threads)
         return max(0, min(self._pace.room(), free))
 
     def _run_waiting(self) -> None:
-        while not self._stopped and (delivery := self._held.next()):
+        while not self._stopped and (delivery := self._next()):
             began = time.monotonic()
-            if delivery.attempt > 1:
-                self._before_repeated(delivery)
             self._start(delivery)
             ended = time.monotonic()
             self._pace.took(ended - began)
             if self._held.unsettled and ended - self._held.settled_at > MOMENT:
                 self._held.settle()
 
-    def _before_repeated(self, delivery: Delivery) -> None:
-        """What ended before a message that may kill this process must be safe; a suspect one runs alone."""
-        if delivery.fate:
+    def _next(self) -> Delivery | None:
+        """The next to start. What ended before one that may kill this process is safe by then; a suspect one runs
+        alone, and may be given back while it waits for that."""
+        delivery = self._held.first
+        if delivery and delivery.fate:
             self._held.wait_until(lambda: not self._held.running)
-        self._held.settle()
+        if delivery and delivery.attempt > 1:
+            self._held.settle()
+        return None if self._stopped else self._held.next()
 
     def _start(self, delivery: Delivery) -> None:
         self._held.started(delivery)
@@ -155,6 +169,7 @@ class Worker:
             self._loop.submit(delivery, timeout)
         elif self._threads:
             self._limit.start(delivery.receipt, timeout)
+            self._on_threads.add(delivery.receipt)
             self._threads.submit(self._run, delivery)
         else:
             self._limit.start(delivery.receipt, timeout)
@@ -167,13 +182,14 @@ class Worker:
 
     def _end(self, delivery: Delivery, outcome: Outcome) -> None:
         self._limit.stop(delivery.receipt)
+        self._on_threads.discard(delivery.receipt)
         self._held.ended(delivery, outcome)
         self._minder.busy()
         self._report(delivery, outcome)
 
-    def _drained(self) -> bool:
+    def _nothing_left(self) -> bool:
         if not self._held.nothing:
             return False
-        depths = [depth for queue in self._queues for depth in self._app.broker.depth(queue.name)]
+        depths = [depth for queue in self._queues for depth in self._app.broker.depth(queue.name)[: queue.lanes]]
         soon = min((depth.due_in for depth in depths if depth.due_in is not None), default=DRAIN_HORIZON)
         return not any(depth.ready or depth.running for depth in depths) and soon >= DRAIN_HORIZON

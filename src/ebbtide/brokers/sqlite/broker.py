@@ -63,7 +63,9 @@ class SqliteBroker(Broker, DeadLetters, Records):
     def send(self, messages: Sequence[Message]) -> list[str]:
         for message in messages:
             if _is_large(message):
-                payloads.put(self._database.prepared(), message.id, message.encode())
+                folder = self._database.prepared()
+                with self._database.explained():
+                    payloads.put(folder, message.id, message.encode())
         with self._database.writing() as connection:
             if not any(m.key for m in messages):
                 connection.executemany(statements.INSERT, [self._row(message) for message in messages])

@@ -78,7 +78,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """The connection, for statements that change nothing."""
-        with self._lock, self._explained():
+        with self._lock, self.explained():
             yield self._open()
 
     @contextmanager
@@ -87,7 +87,7 @@ class Database:
 
         Nested in another on the same thread it becomes part of it. safe: on disk when the outermost one returns.
         """
-        with self._lock, self._explained():
+        with self._lock, self.explained():
             connection = self._open()
             self._flush_wanted |= safe
             if self._nested:
@@ -106,7 +106,7 @@ class Database:
                 wanted, self._flush_wanted = self._flush_wanted, False
                 fcntl.flock(self._gate, fcntl.LOCK_UN)
             mine = self._committed
-        with self._explained():
+        with self.explained():
             if wanted and self._durable:
                 self._flush(mine)
             for deed in afterwards:
@@ -170,7 +170,7 @@ class Database:
         return connection
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def explained(self) -> Iterator[None]:
         """Errors of SQLite and of the file system as StorageError, with the file's name and a cure."""
         try:
             yield

@@ -42,7 +42,7 @@ update tasks set state = ?, due = ?, holder = null, lease = null, suspect = 0,
     errors = json_insert(ifnull(errors, '[]'), '$[#]', json(?)) {_HELD}
 """
 UNSPENT = f"""
-update tasks set state = ?, due = ?, holder = null, lease = null, suspect = 0, attempt = attempt - 1 {_HELD}
+update tasks set state = ?, due = ?, holder = null, lease = null, attempt = attempt - 1 {_HELD}
 """
 BURY = f"""
 update tasks set state = {DEAD}, holder = null, lease = null, started_at = ?, finished_at = ?, attempt = ?,
