@@ -24,8 +24,8 @@ def _cores() -> int:
 
 @click.command(
     epilog="SIGTERM or Ctrl-C: take nothing new, finish what runs within the grace, give back the rest; again: give "
-    "back at once. Exit code 0 when stopped or drained, 1 if the"
-    " queue cannot be opened, 2 for a wrong TARGET or option."
+    "back at once. Exit code 0 when stopped or drained, 1 for a queue that cannot be opened, 2 for a wrong TARGET or "
+    "option."
 )
 @click.argument("target")
 @click.option("--broker", metavar="URL", help="Another broker than the app's, as sqlite:///queue.db.")
@@ -73,7 +73,7 @@ def supervise(target: str, **options: Any) -> int:
 
 
 def _queues(app: App, wanted: str | None) -> list[str]:
-    names = [name.strip() for name in wanted.split(",") if name.strip()] if wanted else list(app.queues)
+    names = [name.strip() for name in (wanted or "").split(",") if name.strip()] or list(app.queues)
     for name in names:
         if name not in app.queues:
             raise TargetError(f"app {app.name!r} has no queue {name!r}.{nearest(name, app.queues)}")

@@ -37,9 +37,6 @@ DRAINED = 79
 """Exit code of one that found nothing left to do: it is not replaced either. Both are numbers that no task is likely to
 end its process with; 0, 1 and 2 are not."""
 
-WRONGLY_STARTED = 2
-"""What the supervisor answers then."""
-
 
 @dataclass
 class _Child:
@@ -96,10 +93,10 @@ class Supervisor:
         return self._code
 
     def _listen(self) -> None:
-        """Only note what is asked: in the midst of starting a process, it could not be told to stop."""
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # it is, under nohup
-                signal.signal(number, lambda number, frame: self._asked.append(time.monotonic()))
+        """Have signals noted, and no more: a process that is just being started could not be told to stop."""
+        ignored = {signal.SIGHUP} if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN else set()  # by nohup
+        for number in {signal.SIGTERM, signal.SIGINT, signal.SIGHUP} - ignored:
+            signal.signal(number, lambda number, frame: self._asked.append(time.monotonic()))
         signal.signal(signal.SIGCHLD, lambda number, frame: None)
 
     def _start_due(self) -> None:
@@ -139,7 +136,7 @@ class Supervisor:
         if self._stopped_at is not None or code == DRAINED:
             return
         if code == NOT_STARTABLE:
-            self._code = WRONGLY_STARTED
+            self._code = 2  # as for any wrong command line
             self._stop(time.monotonic())
             return
         lived = time.monotonic() - child.started

@@ -19,6 +19,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from weakref import WeakSet
 
 from ebbtide.brokers.sqlite.schema import prepare
 from ebbtide.errors import StorageError, StorageFull
@@ -29,7 +30,7 @@ BUSY_TIMEOUT = 30.0
 """Seconds to wait for someone who writes to the file without us, such as the sqlite3 shell."""
 
 _forsaken: list[object] = []
-"""Connections of a parent process: to close them in a fork would release the parent's locks, so they are kept."""
+"""Connections of a parent that forked within a transaction: closing them here would close them to it, too."""
 
 
 class Database:
@@ -45,7 +46,7 @@ class Database:
         self._durable = durable
         self._connect = connect
         self._start_anew()
-        os.register_at_fork(after_in_child=self._forked)
+        _databases.add(self)
 
     def _start_anew(self) -> None:
         self.process = os.getpid()
@@ -58,22 +59,39 @@ class Database:
         self._afterwards: list[Callable[[], None]] = []
         self._committed = self._flushed = 0
 
-    def _forked(self) -> None:
-        _forsaken.append(self._connection)
-        for file in (self._gate, self._log):  # the gate, left open here, would stay shut should the parent die in it
-            if file >= 0:
-                os.close(file)
-        self._start_anew()
-
     def close(self) -> None:
         """Close the connection and the files; using it again opens them anew."""
-        with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-                os.close(self._gate)
-                os.close(self._log)
-            self._connection = None
-            self._gate = self._log = -1
+        with self._flushing, self._lock:
+            self._disconnect()
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            os.close(self._gate)
+            os.close(self._log)
+        self._connection = None
+        self._gate = self._log = -1
+
+    def before_fork(self) -> None:
+        """Close the connection, for SQLite's locks do not survive a fork: a child believes it holds its parent's, so
+        that the parent, closing later, would take itself for the last one and delete the log the child writes to."""
+        self._flushing.acquire()
+        self._lock.acquire()
+        if not self._nested:
+            self._disconnect()
+
+    def after_fork(self) -> None:
+        """In the parent: go on."""
+        self._lock.release()
+        self._flushing.release()
+
+    def in_child(self) -> None:
+        """In the child: start as a process of its own."""
+        if self._connection is not None:  # forked from within a transaction
+            _forsaken.append(self._connection)
+            os.close(self._gate)  # left open here, it would stay shut should the parent die in its transaction
+            os.close(self._log)
+        self._start_anew()
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -132,6 +150,9 @@ class Database:
         with self._flushing:
             if self._flushed < mine:
                 upto = self._committed
+                if self._log < 0:  # closed by a fork meanwhile
+                    with self._lock:
+                        self._open()
                 _to_disk(self._log)
                 self._flushed = upto
 
@@ -181,6 +202,27 @@ class Database:
         except OSError as error:
             kind = StorageFull if error.errno == errno.ENOSPC else StorageError
             raise kind(f"{error.filename or self.path}: {error.strerror}") from error
+
+
+def _before_fork() -> None:
+    _forking.extend(_databases)
+    for database in _forking:
+        database.before_fork()
+
+
+def _after_fork() -> None:
+    while _forking:
+        _forking.pop().after_fork()
+
+
+def _in_child() -> None:
+    while _forking:
+        _forking.pop().in_child()
+
+
+_databases: WeakSet[Database] = WeakSet()
+_forking: list[Database] = []
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_in_child)
 
 
 def explain(path: Path, error: sqlite3.Error) -> StorageError:
