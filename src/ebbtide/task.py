@@ -96,7 +96,10 @@ class Task(Generic[P, C, R]):
     async def aenqueue(self, *args: P.args, **kwargs: P.kwargs) -> Result[R]:
         """`enqueue` without blocking the running event loop of asyncio."""
         # Whoever awaits this under asyncio has imported it; the core itself must not, for it takes 50 ms.
-        result: Result[R] = await sys.modules["asyncio"].to_thread(self.enqueue, *args, **kwargs)
+        asyncio = sys.modules.get("asyncio")
+        if asyncio is None:
+            raise RuntimeError("aenqueue() needs asyncio's event loop; elsewhere, call enqueue() on a thread")
+        result: Result[R] = await asyncio.to_thread(self.enqueue, *args, **kwargs)
         return result
 
     def enqueue_many(self, calls: Iterable[Call]) -> list[Result[R]]:

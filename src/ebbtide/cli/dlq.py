@@ -20,6 +20,7 @@ from ebbtide.cli.result import show_errors
 from ebbtide.cli.words import counted, iso, listed, moment, one_line
 from ebbtide.errors import EnvelopeError
 from ebbtide.message import Message
+from ebbtide.names import nearest
 
 COLUMNS = ("id", "task", "queue", "lane#", "attempts#", "died", "error")
 
@@ -42,6 +43,7 @@ def command(ctx: click.Context) -> None:
 @click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="The oldest so many.")
 def list_letters(app: App, as_json: bool, choice: Choice, limit: int) -> None:
     """List dead letters, oldest first."""
+    _remark(app, choice)
     found = list(islice(choice.letters(letters_of(app)), limit + 1))
     if as_json:
         answer_json([_described(letter) for letter in found[:limit]])
@@ -79,6 +81,7 @@ def show_letter(app: App, as_json: bool, id: str) -> int:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def redrive(app: App, as_json: bool, ids: tuple[str, ...], choice: Choice, every: bool, yes: bool) -> int:
     """Send dead letters back to their queues, with all their attempts."""
+    _remark(app, choice)
     letters = letters_of(app)
     chosen, missing = choice.of(ids, every).chosen(letters)
     if every:
@@ -94,10 +97,18 @@ def redrive(app: App, as_json: bool, ids: tuple[str, ...], choice: Choice, every
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def drop(app: App, as_json: bool, ids: tuple[str, ...], choice: Choice, every: bool, yes: bool) -> int:
     """Forget dead letters for good, with their results."""
+    _remark(app, choice)
     letters = letters_of(app)
     chosen, missing = choice.of(ids, every).chosen(letters)
     _agree(f"Drop {counted(len(chosen), 'dead letter')} for good?", yes or not chosen)
     return _carry_out("dropped", letters.drop, chosen, missing, every, as_json)
+
+
+def _remark(app: App, choice: Choice) -> None:
+    """Say so where a filter names nothing of the app: letters of what it has no more are there, and so are typos."""
+    for kind, name, known in (("queue", choice.queue, app.queues), ("task", choice.task, app.tasks)):
+        if name is not None and name not in known:
+            note(f"app {app.name!r} has no {kind} {name!r}.{nearest(name, known)}")
 
 
 def _agree(question: str, agreed: bool) -> None:

@@ -33,7 +33,7 @@ def _cores() -> int:
 @click.option("--threads", type=click.IntRange(0, 1000), default=0, metavar="N", help="Run def tasks on N threads.")
 @click.option(
     "--concurrency",
-    type=click.IntRange(1, 100_000),
+    type=click.IntRange(1, 1000),
     default=100,
     show_default=True,
     metavar="N",
@@ -41,7 +41,14 @@ def _cores() -> int:
 )
 @click.option("--queues", "-q", metavar="A,B", help="Only these queues.")
 @click.option("--drain", is_flag=True, help="End when nothing is left to run within a minute.")
-@click.option("--grace", type=duration, default="30", show_default=True, metavar="SECONDS", help="See below.")
+@click.option(
+    "--grace",
+    type=duration,
+    default="30",
+    show_default=True,
+    metavar="SECONDS",
+    help="For what runs to end in, after a stop.",
+)
 @click.option("--verbose", "-v", is_flag=True, help="Tell successes, too.")
 @click.option("--leash", type=int, hidden=True)  # given by `ebbtide dev`: a descriptor that ends when dev does
 def command(target: str, **options: Any) -> None:

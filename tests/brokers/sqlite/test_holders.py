@@ -24,8 +24,8 @@ from pathlib import Path
 from ebbtide.brokers.sqlite.holders import Holder
 holder = Holder(Path(path))
 for seq in (5, 6, 7):
-    holder.begin(seq)
-holder.end([6])
+    holder.begin((seq, 1))
+holder.end([(6, 1)])
 os.write(holder.last_words(), b"Fatal Python error: so be it")
 say(holder.token)
 """
@@ -48,7 +48,7 @@ def test_a_dead_holder_leaves_what_it_had_started_and_its_last_words(tmp_path: P
     with process(tmp_path, SCRIPT + "os.kill(os.getpid(), signal.SIGKILL)") as other:
         token = heard(other)
         other.wait(PATIENCE)
-    assert remains(tmp_path, token) == Remains(frozenset({5, 7}), "Fatal Python error: so be it")
+    assert remains(tmp_path, token) == Remains(frozenset({(5, 1), (7, 1)}), "Fatal Python error: so be it")
 
 
 def test_a_holder_that_left_no_file_has_left_nothing(tmp_path: Path) -> None:
@@ -66,8 +66,8 @@ def test_a_forgotten_holder_leaves_no_file(tmp_path: Path) -> None:
 
 def test_a_holder_that_closes_with_nothing_started_leaves_no_file(tmp_path: Path) -> None:
     holder = Holder(tmp_path)
-    holder.begin(1)
-    holder.end([1])
+    holder.begin((1, 1))
+    holder.end([(1, 1)])
     holder.last_words()
     holder.close()
     assert os.listdir(tmp_path) == []
@@ -75,36 +75,45 @@ def test_a_holder_that_closes_with_nothing_started_leaves_no_file(tmp_path: Path
 
 def test_a_holder_that_closes_with_something_started_is_dead_and_tells(tmp_path: Path) -> None:
     holder = Holder(tmp_path)
-    holder.begin(9)
+    holder.begin((9, 2))
     holder.close()
-    assert remains(tmp_path, holder.token) == Remains(frozenset({9}), "")
+    assert remains(tmp_path, holder.token) == Remains(frozenset({(9, 2)}), "")
 
 
 def test_beginning_twice_notes_once_and_ending_unknown_ones_is_fine(tmp_path: Path) -> None:
     holder = Holder(tmp_path)
-    holder.begin(4)
-    holder.begin(4)
-    holder.end([4, 4, 99])
+    holder.begin((4, 1))
+    holder.begin((4, 1))
+    holder.end([(4, 1), (4, 1), (99, 1)])
     holder.close()
     assert os.listdir(tmp_path) == []
+
+
+def test_another_claim_of_the_same_row_is_another_thing(tmp_path: Path) -> None:
+    holder = Holder(tmp_path)
+    holder.begin((4, 1))
+    holder.begin((4, 2))
+    holder.end([(4, 1)])
+    holder.close()
+    assert remains(tmp_path, holder.token) == Remains(frozenset({(4, 2)}), "")
 
 
 def test_very_many_can_be_started_and_the_places_are_used_again(tmp_path: Path) -> None:
     holder = Holder(tmp_path)
     for seq in range(1, 2 * SLOTS):
-        holder.begin(seq)
-    holder.end(range(1, SLOTS))
-    holder.begin(10**12)
-    holder.end(range(SLOTS, 2 * SLOTS))
+        holder.begin((seq, 1))
+    holder.end((seq, 1) for seq in range(1, SLOTS))
+    holder.begin((10**12, 3))
+    holder.end((seq, 1) for seq in range(SLOTS, 2 * SLOTS))
     holder.close()
     left = remains(tmp_path, holder.token)
     assert left is not None
-    assert left.started == {10**12}
+    assert left.started == {(10**12, 3)}
 
 
 def test_long_last_words_are_kept_from_their_end(tmp_path: Path) -> None:
     holder = Holder(tmp_path)
-    holder.begin(1)
+    holder.begin((1, 1))
     os.write(holder.last_words(), b"x" * 100_000 + b"\xffthe end")
     holder.close()
     left = remains(tmp_path, holder.token)

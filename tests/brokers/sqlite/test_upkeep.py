@@ -83,14 +83,14 @@ def test_a_holder_whose_file_is_gone_is_dead(path: Path, broker: SqliteBroker, k
     assert broker.receive([QUEUE], 1)[0].attempt == 1
 
 
-def test_a_redelivered_message_that_was_handed_back_is_no_suspect(path: Path, broker: SqliteBroker) -> None:
+def test_a_suspect_that_was_handed_back_unstarted_still_is_one(path: Path, broker: SqliteBroker) -> None:
     broker.send([message("a")])
     killed_holding(path)
     (again,) = broker.receive([QUEUE], 1, wait=PATIENCE)
     assert again.fate is not None
     broker.retry([Settlement(again, spent=False)])
     (third,) = broker.receive([QUEUE], 1)
-    assert (third.attempt, third.fate) == (2, None)
+    assert (third.attempt, third.fate) == (2, again.fate)
 
 
 def test_it_looks_once_in_a_while_and_not_at_every_call(keeper: Upkeep, monkeypatch: pytest.MonkeyPatch) -> None:

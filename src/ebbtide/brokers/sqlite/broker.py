@@ -181,7 +181,7 @@ class SqliteBroker(Broker, DeadLetters, Records):
         bell.ring(self._database.folder, "*", 1000)
 
     def begin(self, delivery: Delivery) -> None:
-        self._holder.begin(rows.held(delivery)[0])
+        self._holder.begin(rows.claimed(delivery))
 
     def last_words(self) -> int | None:
         with self._database.reading():
@@ -227,7 +227,7 @@ class SqliteBroker(Broker, DeadLetters, Records):
             effect = 0
             for sql, parameters in changes:
                 effect += _effect(connection, sql, parameters) if parameters else 0
-            self._database.afterwards(partial(self._holder.end, [rows.held(s.delivery)[0] for s in settled]))
+            self._database.afterwards(partial(self._holder.end, [rows.claimed(s.delivery) for s in settled]))
         return effect
 
     def depth(self, queue: str) -> list[Depth]:

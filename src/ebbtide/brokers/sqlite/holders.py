@@ -21,7 +21,10 @@ from pathlib import Path
 SLOTS = 1024
 """How many started and unsettled messages one process can note; further ones count as started by none."""
 
-_SLOT = struct.Struct("<q")
+Claimed = tuple[int, int]
+"""A row's seq, and which of its claims: the same row may be started, given back and claimed again."""
+
+_SLOT = struct.Struct("<qq")
 _HOLDER = "holder-"
 _UNBORN = "unborn-"
 _LAST_WORDS = "last-words-"
@@ -49,21 +52,21 @@ class Holder:
         os.rename(unborn, folder / (_HOLDER + self.token))
         self._board = mmap.mmap(self._file, SLOTS * _SLOT.size)
         self._free = list(range(SLOTS - 1, -1, -1))
-        self._slots: dict[int, int] = {}
+        self._slots: dict[Claimed, int] = {}
         self._words: int | None = None
 
-    def begin(self, seq: int) -> None:
-        """Note that row `seq` is started. A store to shared memory: it outlives the process, and costs no write."""
-        if self._free and seq not in self._slots:
-            slot = self._slots[seq] = self._free.pop()
-            _SLOT.pack_into(self._board, slot * _SLOT.size, seq)
+    def begin(self, claimed: Claimed) -> None:
+        """Note that this row is started. A store to shared memory: it outlives the process, and costs no write."""
+        if self._free and claimed not in self._slots:
+            slot = self._slots[claimed] = self._free.pop()
+            _SLOT.pack_into(self._board, slot * _SLOT.size, *claimed)
 
-    def end(self, seqs: Iterable[int]) -> None:
+    def end(self, settled: Iterable[Claimed]) -> None:
         """Strike out rows that are settled."""
-        for seq in seqs:
-            slot = self._slots.pop(seq, None)
+        for claimed in settled:
+            slot = self._slots.pop(claimed, None)
             if slot is not None:
-                _SLOT.pack_into(self._board, slot * _SLOT.size, 0)
+                _SLOT.pack_into(self._board, slot * _SLOT.size, 0, 0)
                 self._free.append(slot)
 
     def last_words(self) -> int:
@@ -88,7 +91,7 @@ class Holder:
 class Remains:
     """What a dead holder left: the rows it had started, and its last words if it had any."""
 
-    started: frozenset[int]
+    started: frozenset[Claimed]
     last_words: str
 
 
@@ -115,11 +118,11 @@ def remains(folder: Path, token: str) -> Remains | None:
         return None
     finally:
         os.close(file)
-    noted = {seq for (seq,) in _SLOT.iter_unpack(board[: len(board) - len(board) % _SLOT.size])}
+    noted: set[Claimed] = set(_SLOT.iter_unpack(board[: len(board) - len(board) % _SLOT.size]))
     words = ""
     with suppress(FileNotFoundError):
         words = (folder / (_LAST_WORDS + token)).read_text("utf-8", "replace")[-16_000:]
-    return Remains(frozenset(noted - {0}), words)
+    return Remains(frozenset(noted - {(0, 0)}), words)
 
 
 def forget(folder: Path, token: str) -> None:

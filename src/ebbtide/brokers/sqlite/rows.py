@@ -37,6 +37,12 @@ def held(delivery: Delivery) -> tuple[int, str, int]:
     return int(seq), id, int(claim)
 
 
+def claimed(delivery: Delivery) -> tuple[int, int]:
+    """The row and the claim of it, as a holder notes them."""
+    seq, _, claim = held(delivery)
+    return seq, claim
+
+
 def finished(settlement: Settlement) -> tuple[Any, ...]:
     """The parameters of KEEP."""
     report = _report(settlement)

@@ -51,7 +51,7 @@ update tasks set state = {DEAD}, holder = null, lease = null, started_at = ?, fi
 EXTEND = f"update tasks set lease = ? {_HELD}"
 
 HOLDERS = f"select distinct holder from tasks where state = {RUNNING}"
-HELD_BY = f"select seq from tasks where state = {RUNNING} and holder = ?"
+HELD_BY = f"select seq, claim from tasks where state = {RUNNING} and holder = ?"
 OVERDUE = f"select seq from tasks where state = {RUNNING} and lease < ?"
 RECLAIM_UNSTARTED = f"""
 update tasks set state = {READY}, holder = null, lease = null, attempt = attempt - 1 where seq = ? and state = {RUNNING}

@@ -111,13 +111,13 @@ _LOAN_RAN_OUT = (
 
 
 def _take_back(connection: sqlite3.Connection, token: str, left: Remains) -> int:
-    seqs = [seq for (seq,) in connection.execute(statements.HELD_BY, (token,))]
-    for seq in seqs:
-        if seq in left.started:
+    held = connection.execute(statements.HELD_BY, (token,)).fetchall()
+    for seq, claim in held:
+        if (seq, claim) in left.started:
             _started(connection, seq, *_reason(left.last_words))
         else:
             connection.execute(statements.RECLAIM_UNSTARTED, (seq,))
-    return len(seqs)
+    return len(held)
 
 
 def _started(connection: sqlite3.Connection, seq: int, kind: str, message: str, trace: str) -> int:
