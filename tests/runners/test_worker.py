@@ -307,8 +307,8 @@ def test_a_repeated_message_is_not_lost_when_what_ended_before_it_cannot_be_sett
     result = repeated.enqueue()
     first, second = noting.receive([Queue()], 2)
     noting.retry([Settlement(first, spent=False), Settlement(second)])
-    for _ in range(50):  # so that both are claimed at once
-        warm_up.using(priority=1).enqueue()
+    for number in range(80):  # so that both are claimed at once, amid others
+        warm_up.using(priority=1 if number < 40 else -1).enqueue()
     desk.drain()
     assert desk.trouble == ["ack failed"]
     assert result.wait(0).attempts == 2

@@ -12,7 +12,7 @@ import sqlite3
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -178,7 +178,8 @@ class SqliteBroker(Broker, DeadLetters, Records):
 
     def wake(self) -> None:
         self._woken = True
-        bell.ring(self._database.folder, "*", 1000)
+        with suppress(OSError):  # in a signal handler it would be raised into the user's task; a nap is short anyway
+            bell.ring(self._database.folder, "*", 1000)
 
     def begin(self, delivery: Delivery) -> None:
         self._holder.begin(rows.claimed(delivery))
