@@ -88,8 +88,8 @@ ALL_OUTSIDE = "select id from tasks where outside"
 RECORD = "select id, task, state, attempt, enqueued_at, started_at, finished_at, value, errors from tasks where id = ?"
 DEAD_LETTERS = f"""
 select id, task, queue, lane, errors, attempt, finished_at, cast(body as blob), outside from tasks
-where state = {DEAD} and (?1 is null or queue = ?1)
-    and id > ifnull(?2, '') order by id limit ?3
+where state = {DEAD} and queue = ifnull(?, queue)
+    and id > ifnull(?, '') order by id limit ?
 """
 REDRIVE = f"""
 update tasks set state = {READY}, attempt = 0, suspect = 0, started_at = null, finished_at = null, errors = null
