@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import inspect
-import typing
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from types import SimpleNamespace
 from typing import Any
 
 from ebbtide import strictjson
 from ebbtide.errors import ArgumentError, CallRefused
-from ebbtide.values import Codec, ValueRefused, codec_for
+from ebbtide.values import Codec, ValueRefused, codec_for, resolved_hints
 
 _Kind = inspect.Parameter
 
@@ -27,7 +24,7 @@ class Signature:
         whole = inspect.signature(function)
         parameters = list(whole.parameters.values())[1 if context else 0 :]
         self._bindable = whole.replace(parameters=parameters)
-        hints = _hints(function)
+        hints = resolved_hints(function)
         self.parameters: dict[str, Any] = {p.name: hints.get(p.name, Any) for p in parameters}
         codecs = {p.name: codec_for(self.parameters[p.name]) for p in parameters}
         in_order = [p for p in parameters if p.kind in (_Kind.POSITIONAL_ONLY, _Kind.POSITIONAL_OR_KEYWORD)]
@@ -106,14 +103,3 @@ def _place(name: str) -> str:
 
 def _variadic(parameters: list[inspect.Parameter], codecs: Mapping[str, Codec], kind: Any) -> tuple[str, Codec] | None:
     return next(((p.name, codecs[p.name]) for p in parameters if p.kind is kind), None)
-
-
-def _hints(function: Callable[..., Any]) -> dict[str, Any]:
-    """Annotations by name; one that cannot be resolved here counts as none, so only plain JSON passes there."""
-    space = getattr(inspect.unwrap(function), "__globals__", {})
-    hints: dict[str, Any] = {}
-    for name, hint in inspect.get_annotations(inspect.unwrap(function)).items():
-        alone = SimpleNamespace(__annotations__={name: hint})
-        with suppress(Exception):  # a forward reference may name anything, or nothing
-            hints |= typing.get_type_hints(alone, globalns=space, include_extras=True)
-    return hints
