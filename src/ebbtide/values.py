@@ -13,7 +13,6 @@ Whoever compiles while modules are still loading should ask again later: an anno
 not cached.
 """
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -67,7 +66,7 @@ def _compiled(annotation: Any) -> tuple[Codec, bool]:
     encode, decode = codec.encode, codec.decode
     if compilation.recursive:
         encode, decode = _bounded_encode(encode), _bounded_decode(decode)
-    return dataclasses.replace(codec, encode=_guarded(encode), decode=_guarded(decode)), compilation.final
+    return codec._replace(encode=_guarded(encode), decode=_guarded(decode)), compilation.final
 
 
 def _guarded(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:

@@ -11,10 +11,9 @@ both are refused.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from math import isfinite
 from types import NoneType
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 JSON: TypeAlias = bool | int | float | str | list["JSON"] | dict[str, "JSON"] | None
 
@@ -65,8 +64,7 @@ class ValueRefused(Exception):
         return f"{self.path}: {self.reason}" if self.path else self.reason
 
 
-@dataclass(frozen=True, slots=True)
-class Codec:
+class Codec(NamedTuple):
     """How the values of one annotation travel. `encode` and `decode` raise ValueRefused and nothing else.
 
     Attributes:
