@@ -87,6 +87,11 @@ class TaskTimeout(Verdict):
     """The task ran longer than its queue's timeout and was killed, as Lambda would."""
 
 
+def dotted(kind: type[BaseException]) -> str:
+    """An exception class's name as records and dead letters hold it: `package.module.Name`."""
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
 class Retry(Exception):
     """Raise it inside a task to be run again: `raise Retry(after=30)`.
 

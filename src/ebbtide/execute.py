@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from ebbtide.app import App, Middleware
 from ebbtide.broker import Broker, Delivery, Settlement, current
-from ebbtide.errors import CallRefused, EnvelopeError, Expired, LoopDetected, Retry, UnknownTask, WorkerDied
+from ebbtide.errors import CallRefused, EnvelopeError, Expired, LoopDetected, Retry, UnknownTask, WorkerDied, dotted
 from ebbtide.message import Message
 from ebbtide.outcome import Failed, NotYet, Outcome, Succeeded, TryAgain
 from ebbtide.result import Report, ResultStore, Status, TaskError
@@ -125,7 +125,7 @@ def describe(error: BaseException, attempt: int, frames: TracebackType | None = 
     text = "".join(lines)
     if len(text) > MAX_TRACEBACK:
         text = f"{text[: MAX_TRACEBACK // 4]}\n  ...\n{text[-3 * MAX_TRACEBACK // 4 :]}"
-    return TaskError(f"{kind.__module__}.{kind.__qualname__}", _message_of(error)[:MAX_MESSAGE], text, attempt)
+    return TaskError(dotted(kind), _message_of(error)[:MAX_MESSAGE], text, attempt)
 
 
 def _before_start(app: App, task: Task[Any, Any, Any], delivery: Delivery, message: Message, now: float) -> float:

@@ -16,7 +16,6 @@ from ebbtide.errors import TaskFailed, TaskNotFinished, UnknownResult
 from ebbtide.strictjson import loads
 
 R = TypeVar("R")
-S = TypeVar("S")
 
 
 class Status(StrEnum):

@@ -117,3 +117,9 @@ def test_control_characters_of_others_do_not_reach_the_terminal(shop: Shop) -> N
     done = shop.call("tasks", "no\x1b[31mwhere")
     assert "\x1b" not in done.stderr
     assert "\\x1b[31m" in done.stderr
+
+
+def test_a_wrong_option_is_told_in_whole_sentences() -> None:
+    done = CliRunner().invoke(main, ["worker", "shop:app", "--grace", "soon"])
+    assert done.exit_code == 2
+    assert done.stderr.endswith("90, 15m, 2h, 1d. See 'main worker --help'.\n")

@@ -111,8 +111,10 @@ class Commands(click.Group):
 
 def _one_line(error: click.ClickException) -> str:
     context = error.ctx if isinstance(error, click.UsageError) else None
-    hint = f" See '{context.command_path} --help'." if context else ""
-    return " ".join(printable(error.format_message()).split()) + hint
+    told = " ".join(printable(error.format_message()).split())
+    if context is None:
+        return told
+    return f"{told}{'' if told.endswith(('.', '?', '!')) else '.'} See '{context.command_path} --help'."
 
 
 @click.group(

@@ -8,10 +8,10 @@ from threading import Thread
 
 from ebbtide.app import App
 from ebbtide.broker import Delivery
+from ebbtide.errors import TaskTimeout, dotted
 from ebbtide.execute import decide
 from ebbtide.outcome import Failed, Outcome, TryAgain
-
-TIMED_OUT = "ebbtide.errors.TaskTimeout"
+from ebbtide.runners.fatal import end_process_on_error
 
 
 class EventLoop:
@@ -32,6 +32,7 @@ class EventLoop:
         task = self._loop.create_task(self._run(delivery, timeout))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(end_process_on_error)
 
     async def _run(self, delivery: Delivery, timeout: float) -> None:
         work = self._loop.create_task(decide(self._app, delivery))
@@ -47,4 +48,4 @@ def _overrun(outcome: Outcome, timeout: float) -> Outcome:
     if not isinstance(outcome, (TryAgain, Failed)):
         return outcome
     message = f"ran longer than its queue's timeout of {timeout:g} s and was cancelled"
-    return outcome._replace(error=outcome.error._replace(exception_class=TIMED_OUT, message=message))
+    return outcome._replace(error=outcome.error._replace(exception_class=dotted(TaskTimeout), message=message))

@@ -18,6 +18,7 @@ from ebbtide.errors import StorageError
 from ebbtide.execute import decide, finish, runs_async
 from ebbtide.outcome import Outcome
 from ebbtide.queue import Queue
+from ebbtide.runners.fatal import end_process_on_error
 from ebbtide.runners.held import Held
 from ebbtide.runners.limits import TimeLimit
 from ebbtide.runners.loop import EventLoop
@@ -170,7 +171,7 @@ class Worker:
         elif self._threads:
             self._limit.start(delivery.receipt, timeout)
             self._on_threads.add(delivery.receipt)
-            self._threads.submit(self._run, delivery)
+            self._threads.submit(self._run, delivery).add_done_callback(end_process_on_error)
         else:
             self._limit.start(delivery.receipt, timeout)
             self._run(delivery)

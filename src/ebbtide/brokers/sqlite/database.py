@@ -179,7 +179,7 @@ class Database:
             try:
                 prepare(connection, self.path)
                 self._log = os.open(f"{self.path}-wal", os.O_RDONLY)
-                _sync_folder(self.path.parent)
+                sync_folder(self.path.parent)
             except BaseException:
                 connection.close()
                 raise
@@ -248,7 +248,7 @@ def _to_disk(file: int) -> None:
         os.fdatasync(file)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """A new file is safe once its name is, too."""
     handle = os.open(folder, os.O_RDONLY)
     try:

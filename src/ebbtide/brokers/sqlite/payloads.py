@@ -14,6 +14,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from ebbtide.brokers.sqlite.database import sync_folder
+
 INLINE = 256 * 1024
 """Bytes a body may have to stay in its row."""
 
@@ -32,11 +34,7 @@ def put(folder: Path, id: str, body: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     os.replace(draft, path)
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync_folder(folder)
 
 
 def get(folder: Path, id: str) -> bytes:

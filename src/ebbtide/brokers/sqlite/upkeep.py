@@ -10,6 +10,7 @@ from threading import Lock
 from ebbtide.brokers.sqlite import bell, holders, payloads, statements
 from ebbtide.brokers.sqlite.database import Database
 from ebbtide.brokers.sqlite.holders import Holder, Remains
+from ebbtide.errors import TaskTimeout, WorkerDied, dotted
 
 EVERY = 1.0
 PURGE_EVERY = 60.0
@@ -104,7 +105,7 @@ class Upkeep:
 
 
 _LOAN_RAN_OUT = (
-    "ebbtide.errors.WorkerDied",
+    dotted(WorkerDied),
     "its holder neither settled it nor extended the loan before the visibility timeout",
     "",
 )
@@ -132,10 +133,10 @@ def _reason(words: str) -> tuple[str, str, str]:
     first = words.strip().partition("\n")[0]
     if not first:
         return (
-            "ebbtide.errors.WorkerDied",
+            dotted(WorkerDied),
             "worker died without a word: killed (SIGKILL, out of memory) or ended by the task itself (os._exit)",
             "",
         )
     if first.startswith("Fatal Python error"):
-        return ("ebbtide.errors.WorkerDied", f"worker died: {first}", words)
-    return ("ebbtide.errors.TaskTimeout", "ran longer than its queue's timeout and was killed; see the stack", words)
+        return (dotted(WorkerDied), f"worker died: {first}", words)
+    return (dotted(TaskTimeout), "ran longer than its queue's timeout and was killed; see the stack", words)
