@@ -1,4 +1,4 @@
-"""The tables: one row a task, from its enqueue to the end of its retention, and the versions of that layout."""
+"""The tables: one row a task, from its enqueue to the end of its retention; and the steps from layout to layout."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from ebbtide.errors import StorageError
 DELAYED, READY, RUNNING, DONE, DEAD = range(5)
 """A row's states, in the order it may pass through them."""
 
-VERSION = 1
 APPLICATION = 0x65626264
 """'ebbd', SQLite's application_id of our files."""
 
-_LAYOUT = f"""
+_TASKS = f"""
 create table tasks (
     seq integer primary key autoincrement,  -- order of arrival; never used twice, so a stale receipt fits no other row
     id text not null unique,
@@ -57,6 +56,31 @@ create table keys (
 create index stale on keys (until);
 """
 
+_CLOCK_AND_FIGURES = """
+create table schedules (
+    name text primary key,
+    anchor real not null,                   -- when it was first seen: rates count from here
+    fired real                              -- the last tick that was fired or passed over
+) without rowid;
+create table minutes (                      -- what ended in each minute, for the figures of the last hour
+    minute integer not null,                -- since 1970
+    queue text not null,
+    task text not null,
+    succeeded integer not null,
+    retried integer not null,
+    failed integer not null,
+    waited real not null,                   -- seconds, summed, from enqueued or due to started
+    ran real not null,                      -- seconds, summed
+    longest real not null,                  -- seconds
+    primary key (minute, queue, task)
+) without rowid;
+"""
+
+_STEPS = (_TASKS, _CLOCK_AND_FIGURES)
+"""What each version of the layout adds to the one before."""
+
+VERSION = len(_STEPS)
+
 
 def prepare(connection: sqlite3.Connection, path: Path) -> None:
     """Set the connection up, and the tables if the file is new. Raises StorageError for a file that is not ours."""
@@ -74,9 +98,10 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("pragma journal_mode = wal")
     connection.execute("pragma synchronous = normal")  # database.py flushes the log itself
     connection.execute("pragma temp_store = memory")
-    if version == 0:
+    if version < VERSION:
+        steps = "".join(_STEPS[version:])
         connection.executescript(
-            f"begin immediate; {_LAYOUT}pragma application_id = {APPLICATION}; pragma user_version = {VERSION}; commit;"
+            f"begin immediate; {steps}pragma application_id = {APPLICATION}; pragma user_version = {VERSION}; commit;"
         )
 
 
