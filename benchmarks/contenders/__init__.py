@@ -1,4 +1,4 @@
-"""The queues under test, each in one module with the same four members.
+"""The queues under test, each in one module with the same five members.
 
 A contender's module is imported by its producer and by its workers, in an environment that holds this
 contender alone. What differs from run to run comes from the environment variables named below, because
@@ -20,13 +20,16 @@ VARIANT = os.environ.get("BENCH_VARIANT", "")
 
 
 class Contender(Protocol):
-    """What a contender's module offers. Its task must do nothing but `leave(payload)`."""
+    """What a contender's module offers. Its tasks do nothing but `leave(payload)`, or `burn(payload)` the busy one."""
 
     def prepare(self) -> None:
         """Make tables and the like; called once a round, before anything is sent."""
 
     def send(self, payload: str) -> None:
         """Enqueue one task and return when the queue has acknowledged it."""
+
+    def send_busy(self, payload: str) -> None:
+        """The same with the task that takes a millisecond of processor time."""
 
     def send_many(self, payloads: list[str]) -> None:
         """Enqueue all in one go. A module whose queue has no way to do so sets this to None."""

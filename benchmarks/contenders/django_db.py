@@ -16,7 +16,7 @@ from django.core.management import call_command
 from django.db import transaction
 from django_tasks import task
 
-from benchmarks.harness.marks import leave
+from benchmarks.harness.marks import burn, leave
 
 django.setup()
 
@@ -26,12 +26,21 @@ def noop(payload: str) -> None:
     leave(payload)
 
 
+@task()
+def busy(payload: str) -> None:
+    burn(payload)
+
+
 def prepare() -> None:
     call_command("migrate", verbosity=0)
 
 
 def send(payload: str) -> None:
     noop.enqueue(payload)
+
+
+def send_busy(payload: str) -> None:
+    busy.enqueue(payload)
 
 
 def send_many(payloads: list[str]) -> None:

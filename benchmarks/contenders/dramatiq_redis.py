@@ -10,7 +10,7 @@ import dramatiq
 from dramatiq.brokers.redis import RedisBroker
 
 from benchmarks.contenders import REDIS
-from benchmarks.harness.marks import leave
+from benchmarks.harness.marks import burn, leave
 
 dramatiq.set_broker(RedisBroker(url=REDIS))
 
@@ -20,12 +20,21 @@ def noop(payload: str) -> None:
     leave(payload)
 
 
+@dramatiq.actor
+def busy(payload: str) -> None:
+    burn(payload)
+
+
 def prepare() -> None:
     """Nothing to do: Redis starts empty."""
 
 
 def send(payload: str) -> None:
     noop.send(payload)
+
+
+def send_busy(payload: str) -> None:
+    busy.send(payload)
 
 
 send_many = None

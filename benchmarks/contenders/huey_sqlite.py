@@ -10,7 +10,7 @@ polling consumer are huey's own (0.1 s growing by 1.15 to 10 s). Huey has no cal
 from huey import SqliteHuey
 
 from benchmarks.contenders import VARIANT, WORK
-from benchmarks.harness.marks import leave
+from benchmarks.harness.marks import burn, leave
 
 huey = SqliteHuey(filename=str(WORK / "huey.db"), fsync=False if VARIANT == "nosync" else None)
 
@@ -20,12 +20,21 @@ def noop(payload: str) -> None:
     leave(payload)
 
 
+@huey.task()
+def busy(payload: str) -> None:
+    burn(payload)
+
+
 def prepare() -> None:
     """Nothing to do: huey made its tables when it was made."""
 
 
 def send(payload: str) -> None:
     noop(payload)
+
+
+def send_busy(payload: str) -> None:
+    busy(payload)
 
 
 send_many = None

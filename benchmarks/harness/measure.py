@@ -1,102 +1,110 @@
 """One round of one contender, run in that contender's environment: `python -m benchmarks.harness.measure`.
 
-The order of things: enqueue one by one with no worker there; start the workers on that backlog (drain);
-leave them idle and weigh them; wake them 200 times; give them work as it is made, one by one and in bulk;
-stop them; enqueue from eight threads and in bulk with nobody listening. Prints one line of JSON.
+The order of things, the same for all: enqueue busy tasks, start the workers, let them run them, stop them. Enqueue
+one by one with no worker there; start the workers on that backlog (drain); leave them idle and weigh them; wake them
+300 times; give them work as it is made, one by one, from eight threads and in bulk; stop them. Enqueue from eight
+threads and in bulk with nobody listening. Prints one line of JSON.
 """
 
 import argparse
 import importlib
 import json
 import random
-import signal
-import statistics
-import sys
-import threading
 import time
 from pathlib import Path
 from typing import Any
 
 from benchmarks.contenders import WORK
+from benchmarks.harness.command import exit_on_signals
 from benchmarks.harness.marks import Marks, Stalled, payload
+from benchmarks.harness.produce import Way, from_threads, in_bulk, one_by_one
+from benchmarks.harness.rates import Numbers, median_and_p99, rate_until_last, steady_rate
 from benchmarks.harness.workers import Workers
 
-WARM_UP = 10
-THREADS = 8
-SAMPLES = 200
+MOST_BUSY = 2000
+SAMPLES = 300
 SETTLE_SECONDS = 3.0
 IDLE_SECONDS = 5.0
+AT_LEAST = 1.0
+"""Seconds that bulk phases are repeated for; one call may be over in a tenth of that."""
 
 Figures = dict[str, float | None]
 
 
-def enqueue_one_by_one(contender: Any, tasks: int) -> float:
-    """Tasks a second from one thread."""
-    start = time.perf_counter()
-    for number in range(tasks):
-        contender.send(payload(number))
-    return tasks / (time.perf_counter() - start)
+class Round:
+    """What all phases share: the contender, the numbers of its tasks, what they left behind, and the figures."""
 
+    def __init__(self, contender: Any, marks: Marks, tasks: int, processes: int, figures: Figures) -> None:
+        self.contender, self.marks = contender, marks
+        self.tasks, self.processes, self.figures = tasks, processes, figures
+        self.numbers = Numbers()
 
-def enqueue_in_bulk(contender: Any, tasks: int) -> float:
-    """Tasks a second in one call."""
-    batch = [payload(number) for number in range(tasks)]
-    start = time.perf_counter()
-    contender.send_many(batch)
-    return tasks / (time.perf_counter() - start)
+    def run(self) -> None:
+        """Fill in the figures, in an order that lets each phase stand on the one before."""
+        self.contender.prepare()
+        busy = self.numbers.take(min(self.tasks, MOST_BUSY))
+        for number in busy:
+            self.contender.send_busy(payload(number))
+        with self.workers() as workers:
+            self.figures["busy"] = steady_rate(self.wait(busy, workers).values())
+        backlog = self.numbers.take(self.tasks)
+        self.figures["enqueue"] = one_by_one(self.contender, backlog)
+        with self.workers() as workers:
+            self.figures["drain"] = steady_rate(self.wait(backlog, workers).values())
+            self.with_workers(workers)
+        self.figures["repeats"] = self.marks.repeats()
+        self.figures["enqueue_threads"] = from_threads(self.contender, self.numbers.take(self.tasks))
+        if self.contender.send_many:
+            self.figures["enqueue_bulk"] = self.bulk()
 
+    def workers(self) -> Workers:
+        return Workers(self.contender.worker_commands(self.processes), WORK / "worker.log")
 
-def enqueue_from_threads(contender: Any, tasks: int) -> float:
-    """Tasks a second from eight threads together, once each has sent its first."""
-    started: list[float] = []
-    errors: list[BaseException] = []
-    everybody_connected = threading.Barrier(THREADS, action=lambda: started.append(time.perf_counter()))
-
-    def produce(first: int) -> None:
+    def wait(self, numbers: range, workers: Workers) -> dict[int, int]:
         try:
-            contender.send(payload(tasks + first))
-            everybody_connected.wait()
-            for number in range(first, tasks, THREADS):
-                contender.send(payload(number))
-        except Exception as error:
-            errors.append(error)
-            everybody_connected.abort()
+            return self.marks.wait(numbers)
+        except Stalled as error:
+            error.add_note(f"worker processes at that time: {len(workers.pids())}")
+            raise
 
-    threads = [threading.Thread(target=produce, args=(first,)) for first in range(THREADS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if errors:
-        raise errors[0]
-    return tasks / (time.perf_counter() - started[0])
+    def with_workers(self, workers: Workers) -> None:
+        """What needs them idle, woken, and fed."""
+        self.figures["memory"], self.figures["idle_cpu"] = idle(workers)
+        self.figures["wake_p50"], self.figures["wake_p99"] = self.wake_ups(workers)
+        self.figures["end_to_end"] = self.end_to_end(one_by_one, workers)
+        self.figures["end_to_end_threads"] = self.end_to_end(from_threads, workers)
+        if self.contender.send_many:
+            self.figures["end_to_end_bulk"] = self.end_to_end(in_bulk, workers)
 
+    def wake_ups(self, workers: Workers) -> tuple[float, float]:
+        """Median and 99th percentile of the time from before `enqueue` is called to the task's first line, ms."""
+        numbers, sent = self.numbers.take(SAMPLES), []
+        for number in numbers:
+            time.sleep(random.uniform(0.02, 0.04))
+            sent.append(time.monotonic_ns())
+            self.contender.send(payload(number))
+        started = self.wait(numbers, workers)
+        return median_and_p99([(started[n] - when) / 1e6 for n, when in zip(numbers, sent, strict=True)])
 
-def drain(marks: Marks, tasks: int) -> float:
-    """Executions a second from the first to the last of what was waiting."""
-    done = marks.wait(tasks).values()
-    return (tasks - 1) / (max(done) - min(done)) * 1e9
+    def end_to_end(self, way: Way, workers: Workers) -> float:
+        """Tasks a second from just before the first enqueue to the last execution; again if that was over at once."""
+        tasks, seconds = 0, 0.0
+        while seconds < AT_LEAST:
+            numbers = self.numbers.take(self.tasks)
+            start = time.monotonic_ns()
+            way(self.contender, numbers)
+            done = self.wait(numbers, workers)
+            seconds += len(numbers) / rate_until_last(len(numbers), start, done.values())
+            tasks += len(numbers)
+        return tasks / seconds
 
-
-def end_to_end(marks: Marks, tasks: int, enqueue: Any, contender: Any) -> float:
-    """Tasks a second from just before the first enqueue to the last execution."""
-    marks.clear()
-    start = time.time_ns()
-    enqueue(contender, tasks)
-    return tasks / (max(marks.wait(tasks).values()) - start) * 1e9
-
-
-def wake_ups(contender: Any, marks: Marks) -> tuple[float, float]:
-    """Median and 99th percentile of the time from before `enqueue` is called to the task's first line, ms."""
-    marks.clear()
-    sent = []
-    for number in range(SAMPLES):
-        time.sleep(random.uniform(0.02, 0.04))
-        sent.append(time.time_ns())
-        contender.send(payload(number))
-    started = marks.wait(SAMPLES)
-    waits = [(started[number] - sent[number]) / 1e6 for number in range(SAMPLES)]
-    return statistics.median(waits), statistics.quantiles(waits, n=100, method="inclusive")[98]
+    def bulk(self) -> float:
+        """Tasks a second in calls of all tasks each, with nobody listening."""
+        tasks, seconds = 0, 0.0
+        while seconds < AT_LEAST:
+            seconds += self.tasks / in_bulk(self.contender, self.numbers.take(self.tasks))
+            tasks += self.tasks
+        return tasks / seconds
 
 
 def idle(workers: Workers) -> tuple[float | None, float | None]:
@@ -108,34 +116,6 @@ def idle(workers: Workers) -> tuple[float | None, float | None]:
     return memory, None if before is None or after is None else (after - before) / IDLE_SECONDS
 
 
-def measure(contender: Any, marks: Marks, tasks: int, processes: int, figures: Figures) -> None:
-    """Fill in the figures, in an order that lets each phase stand on the one before."""
-    contender.prepare()
-    for number in range(WARM_UP):
-        contender.send(payload(tasks + number))
-    figures["enqueue"] = enqueue_one_by_one(contender, tasks)
-    with Workers(contender.worker_commands(processes), WORK / "worker.log") as workers:
-        try:
-            measure_workers(contender, marks, tasks, workers, figures)
-        except Stalled as error:
-            error.add_note(f"worker processes at that time: {len(workers.pids())}")
-            raise
-    figures["enqueue_threads"] = enqueue_from_threads(contender, tasks)
-    if contender.send_many:
-        figures["enqueue_bulk"] = enqueue_in_bulk(contender, tasks)
-
-
-def measure_workers(contender: Any, marks: Marks, tasks: int, workers: Workers, figures: Figures) -> None:
-    """What needs workers: on the backlog, idle, woken, and fed."""
-    figures["drain"] = drain(marks, tasks + WARM_UP)
-    figures["memory"], figures["idle_cpu"] = idle(workers)
-    figures["wake_p50"], figures["wake_p99"] = wake_ups(contender, marks)
-    figures["end_to_end"] = end_to_end(marks, tasks, enqueue_one_by_one, contender)
-    if contender.send_many:
-        figures["end_to_end_bulk"] = end_to_end(marks, tasks, enqueue_in_bulk, contender)
-    figures["repeats"] = marks.repeats()
-
-
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("module")
@@ -143,13 +123,12 @@ def main() -> None:
     parser.add_argument("--tasks", type=int, required=True)
     parser.add_argument("--workers", type=int, required=True)
     asked = parser.parse_args()
-    # Ended from outside, the round still stops its workers.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    exit_on_signals()  # so that the round still stops its workers
     figures: Figures = {}
     answer: dict[str, Any] = {"figures": figures}
     try:
         contender = importlib.import_module(f"benchmarks.contenders.{asked.module}")
-        measure(contender, Marks(asked.marks), asked.tasks, asked.workers, figures)
+        Round(contender, Marks(asked.marks), asked.tasks, asked.workers, figures).run()
     except Exception as error:
         log = WORK / "worker.log"
         tail = log.read_text(errors="replace")[-2000:] if log.exists() else ""

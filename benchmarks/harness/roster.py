@@ -6,6 +6,11 @@ death of every process but not of the machine; "in memory", neither (Redis write
 
 from dataclasses import dataclass
 
+from benchmarks.harness.redis_server import REQUIREMENT as REDIS
+
+OURS = "ebbtide"
+"""What the names of our own contenders begin with; the others are peers."""
+
 ON_DISK, NO_FSYNC, IN_MEMORY = "on disk", "file, no fsync", "in memory"
 EVERY_WRITE = "appendonly yes, appendfsync always"
 
@@ -28,7 +33,7 @@ class Entry:
     def versions(self) -> tuple[str, ...]:
         """The pinned requirements, as text for the report; Ebbtide is the tree this file stands in."""
         pinned = tuple(requirement.replace("==", " ") for requirement in self.requirements if "==" in requirement)
-        return pinned or ("this working tree",)
+        return (*(pinned or ("this working tree",)), *((REDIS.replace("==", " "),) if self.redis else ()))
 
 
 def _ebbtide(name: str, title: str, durability: str, settings: str, variant: str = "") -> Entry:
@@ -37,6 +42,11 @@ def _ebbtide(name: str, title: str, durability: str, settings: str, variant: str
 
 def _huey(name: str, title: str, durability: str, settings: str, variant: str = "") -> Entry:
     return Entry(name, title, "huey_sqlite", "huey", ("huey==3.5.4",), durability, settings, variant)
+
+
+def _huey_redis(name: str, title: str, durability: str, settings: str, redis: str) -> Entry:
+    pins = ("huey==3.5.4", "redis==8.1.0")
+    return Entry(name, title, "huey_redis", "huey-redis", pins, durability, settings, redis=redis)
 
 
 def _celery(name: str, title: str, durability: str, settings: str, redis: str) -> Entry:
@@ -57,10 +67,13 @@ def _django(name: str, title: str, durability: str, settings: str) -> Entry:
 ROSTER = (
     _ebbtide("ebbtide", "Ebbtide, SQLite", ON_DISK, "defaults, results kept"),
     _ebbtide("ebbtide-no-results", "Ebbtide, SQLite, results off", ON_DISK, "results=0", "no-results"),
+    _ebbtide("ebbtide-fast", "Ebbtide, SQLite, durability=fast", NO_FSYNC, "durability=fast, results kept", "fast"),
     _huey("huey", "huey, SQLite", ON_DISK, "process workers, huey's defaults"),
     _huey("huey-nosync", "huey, SQLite, fsync=False", NO_FSYNC, "process workers", "nosync"),
+    _huey_redis("huey-redis", "huey, Redis", IN_MEMORY, "process workers, huey's defaults", "default"),
+    _huey_redis("huey-redis-disk", "huey, Redis synced", ON_DISK, f"the same; Redis with {EVERY_WRITE}", "synced"),
     _django("django", "Django Tasks database backend, SQLite", ON_DISK, "WAL, IMMEDIATE, kept connections"),
-    _celery("celery", "Celery, Redis", IN_MEMORY, "prefork pool, results ignored, Celery's defaults", "default"),
+    _celery("celery", "Celery, Redis", IN_MEMORY, "prefork pool, results ignored, prefetch 64", "default"),
     _celery("celery-disk", "Celery, Redis synced", ON_DISK, f"the same; Redis with {EVERY_WRITE}", "synced"),
     _dramatiq("dramatiq", "dramatiq, Redis", IN_MEMORY, "8 threads a process, dramatiq's defaults", "default"),
     _dramatiq("dramatiq-disk", "dramatiq, Redis synced", ON_DISK, f"the same; Redis with {EVERY_WRITE}", "synced"),
