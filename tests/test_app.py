@@ -1,6 +1,7 @@
 """The app: the registry of tasks and queues, and the place where broker and results meet."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from threading import Barrier, Thread
 from typing import Any
@@ -8,10 +9,11 @@ from typing import Any
 import pytest
 from tests.fakes import memory_app, message, run_ready
 
-from ebbtide.app import App
+from ebbtide.app import App, Send, SendMiddleware
 from ebbtide.broker import Broker
 from ebbtide.brokers.memory import MemoryBroker
 from ebbtide.errors import DeclarationError, PayloadError, UnknownTask
+from ebbtide.message import Message
 from ebbtide.queue import Queue
 from ebbtide.result import Record, Report, ResultStore, Status, fold
 from ebbtide.retry import RetryPolicy
@@ -359,3 +361,68 @@ def test_the_limit_counts_bytes_on_the_wire() -> None:
     app = memory_app(max_payload=1000)
     with pytest.raises(PayloadError):
         app.submit([message(args=["é" * 200])])  # six bytes each, as \u00e9
+
+
+# Around an enqueue
+
+
+def test_send_middleware_sees_every_enqueue_the_first_outermost() -> None:
+    seen: list[tuple[str, int]] = []
+
+    def layer(name: str) -> SendMiddleware:
+        def send(messages: Sequence[Message], send_next: Send) -> list[str]:
+            seen.append((name, len(messages)))
+            return send_next(messages)
+
+        return send
+
+    app = App("t", broker="memory://", send_middleware=[layer("outer"), layer("inner")])
+
+    @app.task
+    def work(number: int) -> None: ...
+
+    one = work.enqueue(1)
+    many = work.enqueue_many([(2,), (3,)])
+    assert seen == [("outer", 1), ("inner", 1), ("outer", 2), ("inner", 2)]
+    assert list(app.results.load([one.id, *(result.id for result in many)])) == [one.id, *(r.id for r in many)]
+
+
+def test_send_middleware_passes_another_message_on_to_change_one() -> None:
+    def tag(messages: Sequence[Message], send_next: Send) -> list[str]:
+        return send_next([replace(m, headers={**m.headers, "by": "tag"}) for m in messages])
+
+    app = App("t", broker="memory://", send_middleware=[tag])
+
+    @app.task
+    def work() -> None: ...
+
+    work.using(headers={"a": "b"}).enqueue()
+    (delivery,) = app.broker.receive(list(app.queues.values()), 1)
+    assert delivery.message.headers == {"a": "b", "by": "tag"}
+
+
+def test_what_send_middleware_makes_of_a_message_is_what_must_not_be_too_large() -> None:
+    def swell(messages: Sequence[Message], send_next: Send) -> list[str]:
+        return send_next([replace(m, headers={"x": "y" * 2_000}) for m in messages])
+
+    app = App("t", broker="memory://", max_payload=1_000, send_middleware=[swell])
+
+    @app.task
+    def work() -> None: ...
+
+    with pytest.raises(PayloadError):
+        work.enqueue()
+
+
+def test_what_send_middleware_raises_comes_to_the_caller_and_nothing_is_stored() -> None:
+    def refuse(messages: Sequence[Message], send_next: Send) -> list[str]:
+        raise PermissionError("not now")
+
+    app = App("t", broker="memory://", send_middleware=[refuse])
+
+    @app.task
+    def work() -> None: ...
+
+    with pytest.raises(PermissionError, match="not now"):
+        work.enqueue()
+    assert app.broker.depth("default")[0].pending == 0

@@ -23,6 +23,8 @@ from ebbtide.result import Result, Status, TaskError
 from ebbtide.retry import RetryPolicy
 from ebbtide.task import Task
 from ebbtide.trigger import Trigger
+from ebbtide.triggers.http import Http
+from ebbtide.triggers.schedule import Schedule
 from ebbtide.version import __version__
 
 App.connect = staticmethod(connect)
@@ -34,6 +36,7 @@ __all__ = [
     "Depth",
     "EbbtideError",
     "Failed",
+    "Http",
     "Lineage",
     "Message",
     "NotYet",
@@ -42,6 +45,7 @@ __all__ = [
     "Result",
     "Retry",
     "RetryPolicy",
+    "Schedule",
     "Status",
     "Succeeded",
     "Task",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from dataclasses import replace
 from threading import RLock
 from types import MappingProxyType
 from typing import Any, ClassVar, Concatenate, Literal, ParamSpec, Protocol, TypeVar, overload
@@ -31,6 +32,10 @@ Connector = Callable[[str | None], tuple[Broker, Records]]
 StoreFactory = Callable[[], Records]
 Middleware = Callable[[Message, Callable[[Message], Any]], Any]
 """`def layer(message, call_next): return call_next(message)`; write it `async def` to see the end of async tasks."""
+
+Send = Callable[[Sequence[Message]], list[str]]
+SendMiddleware = Callable[[Sequence[Message], Send], list[str]]
+"""`def layer(messages, send_next): return send_next(messages)`: returns an id for each message, in order."""
 
 MAX_PAYLOAD = 64 * 1024 * 1024
 """Bytes: the largest envelope accepted by default, on every broker."""
@@ -64,6 +69,8 @@ class App:
     broker: a URL (`sqlite:///path`, `memory://`), or a factory; default: `EBBTIDE_BROKER`, else `sqlite:///ebbtide.db`.
     results: a factory; default: beside the broker.
     middleware: callables `(message, call_next)` around every task, the first one outermost.
+    send_middleware: callables `(messages, send_next)` around every enqueue, the first one outermost. To change a
+        message, pass another one on.
     depth_budget: how long a chain of tasks enqueuing tasks may grow before it is buried as LoopDetected.
     max_payload: bytes; larger messages are refused at enqueue.
     clock: seconds since 1970; for tests.
@@ -82,17 +89,20 @@ class App:
         broker: str | BrokerFactory | None = None,
         results: StoreFactory | None = None,
         middleware: Sequence[Middleware] = (),
+        send_middleware: Sequence[SendMiddleware] = (),
         depth_budget: int = 100,
         max_payload: int = MAX_PAYLOAD,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.name = queue_name(name)
         self.middleware = tuple(middleware)
+        self.send_middleware = tuple(send_middleware)
         self.depth_budget = depth_budget
         self.max_payload = max_payload
         self.now = clock
         self._queues: dict[str, Queue] = {}
         self._tasks: dict[str, Task[Any, Any, Any]] = {}
+        self._queues_to_read, self._tasks_to_read = MappingProxyType(self._queues), MappingProxyType(self._tasks)
         self._broker_given = broker
         self._results_given = results
         self._ports: tuple[Broker, Records] | None = None
@@ -107,12 +117,12 @@ class App:
     @property
     def tasks(self) -> Mapping[str, Task[Any, Any, Any]]:
         """Tasks by name."""
-        return MappingProxyType(self._tasks)
+        return self._tasks_to_read
 
     @property
     def queues(self) -> Mapping[str, Queue]:
         """Queues by name."""
-        return MappingProxyType(self._queues)
+        return self._queues_to_read
 
     @property
     def broker(self) -> Broker:
@@ -180,12 +190,17 @@ class App:
 
         Raises PayloadError for one above `max_payload`, KeyConflict, StorageError.
         """
+        send: Send = self._send
+        for layer in reversed(self.send_middleware):
+            send = _before(layer, send)
+        return send(messages)
+
+    def _send(self, messages: Sequence[Message]) -> list[str]:
         for message in messages:
-            size = len(message.encode())
-            if size > self.max_payload:
+            if len(message.encode()) > self.max_payload:
                 raise PayloadError(
-                    f"task {message.task!r}: a message of {size:,} bytes is over this app's max_payload of "
-                    f"{self.max_payload:,} bytes; store the data and pass where it is"
+                    f"task {message.task!r}: a message of {len(message.encode()):,} bytes is over this app's "
+                    f"max_payload of {self.max_payload:,} bytes; store the data and pass where it is"
                 )
         broker, store = self._connected()
         if isinstance(store, ResultStore):
@@ -194,13 +209,13 @@ class App:
 
     def result(self, id: str) -> Result[Any]:
         """A handle on the task with that id. Raises UnknownResult if no record of it is kept."""
-        handle: Result[str] = Result(id, "task", lambda: self.results, str)
+        handle: Result[str] = Result(id, "task", self._store, str)
         task = self._tasks.get(handle.record.task)
         return self.handle(id, task) if task else handle
 
     def handle(self, id: str, task: Task[Any, Any, Any]) -> Result[Any]:
         """A handle on one enqueued task; reads nothing yet."""
-        return Result(id, task.name, lambda: self.results, lambda text: task.signature.unpack_result(text))
+        return Result(id, task.name, self._store, task.signature.unpack_result)
 
     def use(self, url: str) -> None:
         """From now on use the broker of this URL, whatever was given or is in the environment.
@@ -217,6 +232,9 @@ class App:
             if self._ports:
                 self._ports[0].close()
             self._ports = None
+
+    def _store(self) -> Records:
+        return self.results
 
     def _connected(self) -> tuple[Broker, Records]:
         if self._ports is None:
@@ -287,14 +305,25 @@ class App:
             queue=place,
             retry=retry or RetryPolicy(attempts=place.attempts),
             house=self,
-            triggers=triggers,
             takes_context=takes_context,
             is_async=inspect.iscoroutinefunction(function),
         )
         for trigger in triggers:
             trigger.check(name, task.signature.parameters)
+            self._claimed(name, trigger)
+        if triggers:
+            task = replace(task, triggers=tuple(trigger.bound(lambda: task.signature) for trigger in triggers))
         self._tasks[name] = task
         return task
+
+    def _claimed(self, name: str, trigger: Trigger) -> None:
+        for task in self._tasks.values():
+            if trigger.claim and any(trigger.claim == other.claim for other in task.triggers):
+                raise DeclarationError(f"tasks {task.name!r} and {name!r} both have {trigger.claim}; change one")
+
+
+def _before(layer: SendMiddleware, inner: Send) -> Send:
+    return lambda messages: layer(messages, inner)
 
 
 def _where(function: Callable[..., Any]) -> str:

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import cached_property
 from typing import NamedTuple
 
 from ebbtide.message import Lineage, Message
@@ -20,7 +19,7 @@ from ebbtide.queue import Queue
 from ebbtide.result import Report, TaskError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Delivery:
     """A message on loan; also what a task declared with `takes_context=True` is given first.
 
@@ -34,18 +33,43 @@ class Delivery:
     lane: int
     receipt: str
     attempt: int
-    deadline: float | None = None
-    fate: TaskError | None = None
+    deadline: float | None
+    fate: TaskError | None
 
-    @cached_property
+    def __init__(
+        self,
+        body: bytes,
+        queue: str,
+        lane: int,
+        receipt: str,
+        attempt: int,
+        deadline: float | None = None,
+        fate: TaskError | None = None,
+    ) -> None:
+        # As in Message: one update of the dict in place of a slow call for each member.
+        vars(self).update(
+            body=body, queue=queue, lane=lane, receipt=receipt, attempt=attempt, deadline=deadline, fate=fate
+        )
+
+    @property
     def message(self) -> Message:
         """The message. Raises EnvelopeError if the body is none of ours."""
-        return Message.decode(self.body)
+        kept = vars(self)
+        if "decoded" not in kept:
+            kept["decoded"] = Message.decode(self.body)
+        decoded: Message = kept["decoded"]
+        return decoded
 
     @property
     def lineage(self) -> Lineage:
         """Where the message comes from."""
         return self.message.lineage
+
+    def until(self, deadline: float) -> Delivery:
+        """The same delivery, to be killed at this time; what was decoded stays so."""
+        limited = object.__new__(Delivery)
+        vars(limited).update(vars(self), deadline=deadline)
+        return limited
 
 
 current: ContextVar[Delivery | None] = ContextVar("ebbtide.current", default=None)
@@ -132,6 +156,11 @@ class Broker(ABC):
     def depth(self, queue: str) -> list[Depth]:
         """What the queue holds, one Depth for each lane in use, lane 0 first."""
 
+    def flush(self) -> None:
+        """Have safe what this process has settled. A settlement may wait for this, a send never does: lost with the
+        power, it would only be run again. Quick if there is nothing."""
+        return None
+
     def begin(self, delivery: Delivery) -> None:
         """The task of this delivery starts now: should the holder die, the attempt is spent. Cheap, and on no disk."""
         return None
@@ -139,6 +168,10 @@ class Broker(ABC):
     def together(self) -> AbstractContextManager[object]:
         """What is called within is one write where the broker can do that."""
         return nullcontext()
+
+    def workers(self) -> int | None:
+        """How many processes that receive live, this one included if it does. None: nobody can know."""
+        return None
 
     def last_words(self) -> int | None:
         """A file descriptor where a dying process may say why; the broker quotes it as the reason. None: nowhere."""

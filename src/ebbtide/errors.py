@@ -55,6 +55,14 @@ class StorageFull(StorageError):
     """There is no room left on the disk; nothing was stored, and the call may be repeated once there is."""
 
 
+class StorageLost(StorageError):
+    """What this process has open is the queue no more, or may not keep what is written: start the process anew.
+
+    The file was deleted or replaced under it, or a flush to disk failed. What it was told to store before is not
+    affected; of the call that raises this it is not known.
+    """
+
+
 class TargetError(EbbtideError):
     """A `module:app` target or a broker URL cannot be resolved."""
 

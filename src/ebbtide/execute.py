@@ -10,7 +10,6 @@ from __future__ import annotations
 import inspect
 import traceback
 from collections.abc import Callable, Coroutine, Iterable
-from dataclasses import replace
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -59,8 +58,11 @@ def execute(app: App, delivery: Delivery) -> Outcome:
     return outcome
 
 
-async def decide(app: App, delivery: Delivery) -> Outcome:
-    """What became of this delivery, after running its task if it is to run. Raises nothing of the task's."""
+async def decide(app: App, delivery: Delivery, *, answer: bool = False) -> Outcome:
+    """What became of this delivery, after running its task if it is to run. Raises nothing of the task's.
+
+    answer: somebody waits for the return value, so it is packed also where the queue keeps no results.
+    """
     started = app.now()
     try:
         message = delivery.message
@@ -72,13 +74,13 @@ async def decide(app: App, delivery: Delivery) -> Outcome:
         return Failed(describe(verdict, delivery.attempt), started, started)
     if wait > 0:
         return NotYet(wait)
-    delivery = _with_deadline(delivery, started + task.queue.timeout)
+    delivery = delivery.until(started + task.queue.timeout)
     token = current.set(delivery)
     try:
         value = _call(app.middleware, task, delivery)(message)
         if inspect.isawaitable(value):
             value = await value
-        packed = task.signature.pack_result(value) if task.queue.results else "null"
+        packed = task.signature.pack_result(value) if answer or task.queue.results else "null"
         return Succeeded(packed, started, app.now())
     except BaseException as error:
         return _after_error(task, delivery, error, started, app.now())
@@ -141,12 +143,6 @@ def _before_start(app: App, task: Task[Any, Any, Any], delivery: Delivery, messa
     return max(0.0, message.run_after - now) if message.run_after is not None else 0.0
 
 
-def _with_deadline(delivery: Delivery, deadline: float) -> Delivery:
-    limited = replace(delivery, deadline=deadline)
-    limited.__dict__["message"] = delivery.message  # decoded once is enough
-    return limited
-
-
 def _call(layers: tuple[Middleware, ...], task: Task[Any, Any, Any], delivery: Delivery) -> Callable[[Message], Any]:
     def innermost(message: Message) -> Any:
         args, kwargs = task.signature.unpack(message.args, message.kwargs)
@@ -177,11 +173,15 @@ def _after_error(
     asked = isinstance(error, Retry) and error.__cause__ is None  # no fault, so no stack
     described = describe(error, delivery.attempt, None if asked else _from_task(error))
     policy = task.retry
-    final = isinstance(error, CallRefused) or not policy.retries(error)
-    if final or delivery.attempt >= policy.attempts:
+    if is_final(task, delivery.attempt, error):
         return Failed(described, started, now)
     chosen = error.after if isinstance(error, Retry) else None
     return TryAgain(described, policy.wait(delivery.attempt) if chosen is None else chosen, started, now)
+
+
+def is_final(task: Task[Any, Any, Any], attempt: int, error: BaseException) -> bool:
+    """Whether this error, raised in this attempt, is the task's end."""
+    return isinstance(error, CallRefused) or not task.retry.retries(error) or attempt >= task.retry.attempts
 
 
 def _from_task(error: BaseException) -> TracebackType | None:
@@ -199,14 +199,23 @@ def _message_of(error: BaseException) -> str:
         return "(its message cannot be shown: __str__ raised)"
 
 
+def waited_for(delivery: Delivery, started_at: float) -> float | None:
+    """Seconds from when the message was due to its start; None but for its first attempt. Raises EnvelopeError."""
+    if delivery.attempt > 1:
+        return None
+    message = delivery.message
+    return max(0.0, started_at - (message.enqueued_at if message.run_after is None else message.run_after))
+
+
 def _report(app: App, delivery: Delivery, outcome: Outcome) -> Report | None:
     if isinstance(outcome, NotYet):
         return None
     try:
         message = delivery.message
         id, name, enqueued_at = message.id, message.task, message.enqueued_at
+        waited = waited_for(delivery, outcome.started_at)
     except EnvelopeError:
-        id, name, enqueued_at = "", "", outcome.started_at
+        id, name, enqueued_at, waited = "", "", outcome.started_at, None
     queue = app.queues.get(delivery.queue)
     status = {Succeeded: Status.SUCCESSFUL, TryAgain: Status.READY, Failed: Status.FAILED}[type(outcome)]
     return Report(
@@ -220,4 +229,6 @@ def _report(app: App, delivery: Delivery, outcome: Outcome) -> Report | None:
         finished_at=outcome.finished_at if status.finished else None,
         value=outcome.value if isinstance(outcome, Succeeded) else None,
         error=None if isinstance(outcome, Succeeded) else outcome.error,
+        ran=outcome.finished_at - outcome.started_at,
+        waited=waited,
     )

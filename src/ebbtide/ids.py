@@ -9,7 +9,12 @@ _entropy = random.SystemRandom()  # the kernel's: a forked or restored process n
 
 def new_id(now: float) -> str:
     """A fresh id for the moment `now` (seconds since 1970): 48 bits of milliseconds, 74 random bits."""
-    bits = _entropy.getrandbits(74)
-    value = (int(now * 1000) & (1 << 48) - 1) << 80 | 7 << 76 | (bits >> 62) << 64 | 2 << 62 | bits & (1 << 62) - 1
-    text = f"{value:032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    milliseconds, bits = int(now * 1000) & (1 << 48) - 1, _entropy.getrandbits(74)
+    high, low = bits >> 62, bits & (1 << 62) - 1
+    return "%08x-%04x-7%03x-%04x-%012x" % (  # noqa: UP031 - twice as quick as an f-string of these
+        milliseconds >> 16,
+        milliseconds & 0xFFFF,
+        high,
+        0x8000 | low >> 48,
+        low & (1 << 48) - 1,
+    )

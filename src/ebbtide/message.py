@@ -8,8 +8,7 @@ plain values.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ebbtide import strictjson
@@ -37,7 +36,7 @@ class Lineage(NamedTuple):
         return Lineage(self.root, parent, self.depth + 1, (*self.path, task)[-PATH_KEPT:])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Message:
     """One call of one task. Times are seconds since 1970; args and kwargs hold plain JSON values.
 
@@ -51,37 +50,80 @@ class Message:
     queue: str
     lineage: Lineage
     enqueued_at: float
-    lane: int = 0
-    args: list[Any] = field(default_factory=list)
-    kwargs: dict[str, Any] = field(default_factory=dict)
-    run_after: float | None = None
-    expires_at: float | None = None
-    key: str | None = None
-    key_window: float = 0.0
-    group: str | None = None
-    priority: int = 0
-    headers: dict[str, str] = field(default_factory=dict)
+    lane: int
+    args: list[Any]
+    kwargs: dict[str, Any]
+    run_after: float | None
+    expires_at: float | None
+    key: str | None
+    key_window: float
+    group: str | None
+    priority: int
+    headers: dict[str, str]
+
+    def __init__(
+        self,
+        id: str,
+        task: str,
+        queue: str,
+        lineage: Lineage,
+        enqueued_at: float,
+        lane: int = 0,
+        args: list[Any] | None = None,
+        kwargs: dict[str, Any] | None = None,
+        run_after: float | None = None,
+        expires_at: float | None = None,
+        key: str | None = None,
+        key_window: float = 0.0,
+        group: str | None = None,
+        priority: int = 0,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        # One update of the instance's dict: the __init__ of a frozen dataclass takes three times as long.
+        vars(self).update(
+            id=id,
+            task=task,
+            queue=queue,
+            lineage=lineage,
+            enqueued_at=enqueued_at,
+            lane=lane,
+            args=[] if args is None else args,
+            kwargs={} if kwargs is None else kwargs,
+            run_after=run_after,
+            expires_at=expires_at,
+            key=key,
+            key_window=key_window,
+            group=group,
+            priority=priority,
+            headers={} if headers is None else headers,
+        )
 
     def encode(self) -> bytes:
         """The envelope: ASCII JSON, members that hold their default left out; made once.
 
         Raises ValueError or TypeError if args, kwargs or headers hold anything but plain JSON.
         """
-        return self._envelope
+        made = vars(self)
+        if "envelope" not in made:
+            made["envelope"] = self._envelope().encode("ascii")
+        envelope: bytes = made["envelope"]
+        return envelope
 
-    @cached_property
-    def _envelope(self) -> bytes:
-        line = self.lineage
-        lineage: dict[str, Any] = {"root": line.root, "parent": line.parent, "depth": line.depth}
+    def _envelope(self) -> str:
+        line, dumps = self.lineage, strictjson.dumps
+        lineage = f'"root":{dumps(line.root)},"parent":{dumps(line.parent)},"depth":{dumps(line.depth)}'
         if line.path:
-            lineage["path"] = line.path
-        wire: dict[str, Any] = {"v": VERSION, "id": self.id, "task": self.task, "queue": self.queue, "lane": self.lane}
-        wire |= {"args": self.args, "kwargs": self.kwargs, "enqueued_at": self.enqueued_at, "lineage": lineage}
-        for name, default in _OPTIONAL.items():
+            lineage += f',"path":{dumps(line.path)}'
+        optional = ""
+        for name, default in _OPTIONAL:
             value = getattr(self, name)
             if value != default:
-                wire[name] = value
-        return strictjson.dumps(wire).encode("ascii")
+                optional += f',"{name}":{dumps(value)}'
+        return (
+            f'{{"v":{VERSION},"id":{dumps(self.id)},"task":{dumps(self.task)},"queue":{dumps(self.queue)},'
+            f'"lane":{dumps(self.lane)},"args":{dumps(self.args)},"kwargs":{dumps(self.kwargs)},'
+            f'"enqueued_at":{dumps(self.enqueued_at)},"lineage":{{{lineage}}}{optional}}}'
+        )
 
     @classmethod
     def decode(cls, body: bytes) -> Message:
@@ -90,12 +132,11 @@ class Message:
         version = wire.pop("v", None)
         if type(version) is not int or version != VERSION:
             raise EnvelopeError(f"envelope version {_show(version)}: this Ebbtide speaks version {VERSION}")
-        for name, value in wire.items():
-            _check(name, value, _MEMBERS)
-        for name in _REQUIRED:
-            if name not in wire:
-                raise EnvelopeError(f"the envelope has no {name!r}")
-        wire["lineage"] = _lineage(wire["lineage"])
+        _check(wire, _MEMBERS, _REQUIRED)
+        lineage = wire["lineage"]
+        _check(lineage, _LINEAGE_MEMBERS, _ROOT, "lineage.")
+        path = lineage.get("path")
+        wire["lineage"] = Lineage(lineage["root"], lineage.get("parent"), lineage.get("depth", 0), tuple(path or ()))
         return cls(**wire)
 
 
@@ -111,20 +152,18 @@ def _parse(body: bytes) -> dict[str, Any]:
     return wire
 
 
-def _lineage(wire: dict[str, Any]) -> Lineage:
+def _check(
+    wire: dict[str, Any], members: Mapping[str, Callable[[Any], bool]], required: frozenset[str], inside: str = ""
+) -> None:
     for name, value in wire.items():
-        _check(name, value, _LINEAGE_MEMBERS, "lineage.")
-    if "root" not in wire:
-        raise EnvelopeError("the envelope has no 'lineage.root'")
-    return Lineage(wire["root"], wire.get("parent"), wire.get("depth", 0), tuple(wire.get("path", ())))
-
-
-def _check(name: str, value: Any, members: Mapping[str, Callable[[Any], bool]], inside: str = "") -> None:
-    fits = members.get(name)
-    if fits is None:
-        raise EnvelopeError(f"unknown member {_show(inside + name)} in the envelope")
-    if not fits(value):
-        raise EnvelopeError(f"the envelope's {inside + name!r} cannot be {_show(value)}")
+        fits = members.get(name)
+        if fits is None:
+            raise EnvelopeError(f"unknown member {_show(inside + name)} in the envelope")
+        if not fits(value):
+            raise EnvelopeError(f"the envelope's {inside + name!r} cannot be {_show(value)}")
+    if not required <= wire.keys():
+        missing = next(name for name in members if name in required and name not in wire)
+        raise EnvelopeError(f"the envelope has no {inside + missing!r}")
 
 
 def _show(value: object) -> str:
@@ -177,13 +216,14 @@ _LINEAGE_MEMBERS: dict[str, Callable[[Any], bool]] = {
     "depth": _integer(0, 1_000_000_000),
     "path": lambda value: type(value) is list and len(value) <= 100 and all(map(_name, value)),
 }
-_REQUIRED = ("id", "task", "queue", "lane", "args", "kwargs", "enqueued_at", "lineage")
-_OPTIONAL: dict[str, Any] = {
-    "run_after": None,
-    "expires_at": None,
-    "key": None,
-    "key_window": 0.0,
-    "group": None,
-    "priority": 0,
-    "headers": {},
-}
+_REQUIRED = frozenset(("id", "task", "queue", "lane", "args", "kwargs", "enqueued_at", "lineage"))
+_ROOT = frozenset(("root",))
+_OPTIONAL: tuple[tuple[str, Any], ...] = (
+    ("run_after", None),
+    ("expires_at", None),
+    ("key", None),
+    ("key_window", 0.0),
+    ("group", None),
+    ("priority", 0),
+    ("headers", {}),
+)

@@ -49,6 +49,7 @@ class Report(NamedTuple):
     """What one attempt came to, for a result store. Times are seconds since 1970.
 
     value: the return value as JSON text, if it succeeded. keep: seconds the record is kept once finished.
+    ran: seconds the attempt took. waited: seconds from when it was due to its start; None but for a first attempt.
     """
 
     id: str
@@ -61,6 +62,8 @@ class Report(NamedTuple):
     finished_at: float | None = None
     value: str | None = None
     error: TaskError | None = None
+    ran: float = 0.0
+    waited: float | None = None
 
 
 class Record(NamedTuple):

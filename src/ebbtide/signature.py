@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ebbtide import strictjson
@@ -35,7 +35,13 @@ class Signature:
         self._named = {p.name: codecs[p.name] for p in parameters if p.kind not in rest}
         self._rest = _variadic(parameters, codecs, _Kind.VAR_POSITIONAL)
         self._others = _variadic(parameters, codecs, _Kind.VAR_KEYWORD)
-        self._result = codec_for(hints.get("return", Any))
+        self.returns: Any = hints.get("return", Any)
+        self._result = codec_for(self.returns)
+
+    @property
+    def shape(self) -> inspect.Signature:
+        """The parameters with their kinds and defaults."""
+        return self._bindable
 
     def pack(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
         """The call's arguments as JSON values. Raises ArgumentError, naming the parameter."""
@@ -72,10 +78,10 @@ class Signature:
             shape = f"{self._task}{self._bindable.replace(return_annotation=inspect.Signature.empty)}"
             raise ArgumentError(f"task {self._task!r}: {error}; its signature is {shape}") from None
 
-    def _paired(self, args: Sequence[Any]) -> list[tuple[tuple[str, Codec], Any]]:
+    def _paired(self, args: Sequence[Any]) -> Iterable[tuple[tuple[str, Codec], Any]]:
         missing = len(args) - len(self._positional)
         named = self._positional if missing <= 0 or self._rest is None else self._positional + [self._rest] * missing
-        return list(zip(named, args, strict=False))
+        return zip(named, args, strict=False)
 
     def _codec(self, name: str) -> Codec:
         codec = self._named.get(name)

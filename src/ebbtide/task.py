@@ -160,6 +160,11 @@ class Task(Generic[P, C, R]):
         """The message `enqueue` would store. Raises ArgumentError."""
         return self._message(*self.signature.pack(args, kwargs))
 
+    def message_of(self, args: list[Any], kwargs: dict[str, Any]) -> Message:
+        """The message of a call whose arguments are JSON already, as a trigger reads them. Raises CallRefused."""
+        self.signature.unpack(args, kwargs)
+        return self._message(args, kwargs)
+
     def result(self, id: str) -> Result[R]:
         """A handle on an enqueued call of this task, by its id; reads nothing yet."""
         handle: Result[R] = self.house.handle(id, self)
@@ -168,24 +173,24 @@ class Task(Generic[P, C, R]):
     def _message(self, args: list[Any], kwargs: dict[str, Any]) -> Message:
         now = self.house.now()
         id = new_id(now)
-        options = self.options
+        said = self.options
         parent = current.get()
         return Message(
-            id=id,
-            task=self.name,
-            queue=self.queue.name,
-            lineage=parent.lineage.child(parent.message.id, parent.message.task) if parent else Lineage(root=id),
-            enqueued_at=now,
-            lane=self._lane(parent.lane if parent else 0),
-            args=args,
-            kwargs=kwargs,
-            run_after=options.run_after if options.delay is None else now + options.delay,
-            expires_at=options.expires_at if options.expires is None else now + options.expires,
-            key=options.key,
-            key_window=options.key_window,
-            group=options.group,
-            priority=options.priority,
-            headers=dict(options.headers),
+            id,
+            self.name,
+            self.queue.name,
+            parent.lineage.child(parent.message.id, parent.message.task) if parent else Lineage(id),
+            now,
+            self._lane(parent.lane if parent else 0),
+            args,
+            kwargs,
+            said.run_after if said.delay is None else now + said.delay,
+            said.expires_at if said.expires is None else now + said.expires,
+            said.key,
+            said.key_window,
+            said.group,
+            said.priority,
+            dict(said.headers),
         )
 
     def _lane(self, inherited: int) -> int:
@@ -198,10 +203,10 @@ class Task(Generic[P, C, R]):
 
     def _one_of_many(self, index: int, call: Call) -> Message:
         try:
+            if type(call) is tuple or (isinstance(call, Sequence) and not isinstance(call, (str, bytes))):
+                return self._message(*self.signature.pack(call, {}))
             if isinstance(call, Mapping):
                 return self._message(*self.signature.pack((), call))
-            if isinstance(call, Sequence) and not isinstance(call, (str, bytes)):
-                return self._message(*self.signature.pack(call, {}))
             raise ArgumentError(
                 f"task {self.name!r}: a tuple of positional or a dict of keyword arguments expected, got {call!r:.80}"
             )

@@ -30,7 +30,7 @@ from ebbtide.values_times import TIMES
 from ebbtide.values_unions import literal_codec, union_codec
 
 _SAYS_NOTHING = (Any, object, inspect.Parameter.empty)
-_LISTS = (
+LISTS = (
     list,
     abc.Sequence,
     abc.MutableSequence,
@@ -39,8 +39,8 @@ _LISTS = (
     abc.Reversible,
     abc.Container,
 )
-_SETS: dict[Any, Any] = {set: set, abc.Set: set, abc.MutableSet: set, frozenset: frozenset}
-_DICTS = (dict, abc.Mapping, abc.MutableMapping)
+SETS: dict[Any, Any] = {set: set, abc.Set: set, abc.MutableSet: set, frozenset: frozenset}
+DICTS = (dict, abc.Mapping, abc.MutableMapping)
 
 
 class Compilation:
@@ -99,12 +99,12 @@ class Compilation:
         return self.of(filled(meaning, variables_of(alias, arguments)))
 
     def container(self, annotation: Any, kind: type, arguments: tuple[Any, ...]) -> Codec | None:
-        item = self.of(arguments[-1]) if arguments and kind in (*_LISTS, *_SETS, *_DICTS) else PLAIN
-        if kind in _LISTS:
+        item = self.of(arguments[-1]) if arguments and kind in (*LISTS, *SETS, *DICTS) else PLAIN
+        if kind in LISTS:
             return list_codec(item)
-        if kind in _SETS:
-            return set_codec(_SETS[kind], item)
-        if kind in _DICTS:
+        if kind in SETS:
+            return set_codec(SETS[kind], item)
+        if kind in DICTS:
             if not arguments:
                 return untyped_dict_codec(PLAIN)
             key = self.of(arguments[0])

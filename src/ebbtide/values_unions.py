@@ -46,7 +46,7 @@ def _none_takes(name: str, value: Any, refusals: list[ValueRefused]) -> ValueRef
     return mismatch(name, value)
 
 
-def _tagged(members: list[Codec]) -> list[bool]:
+def tagged(members: list[Codec]) -> list[bool]:
     """For each member, whether its values need a tag to be told from another's."""
     marks = [
         any(not (one.plain and two.plain) and one.shapes & two.shapes for two in members if two is not one)
@@ -56,7 +56,7 @@ def _tagged(members: list[Codec]) -> list[bool]:
     return [mark or (any(marks) and dict in one.shapes) for mark, one in zip(marks, members, strict=True)]
 
 
-def _tag_names(members: list[Codec]) -> list[str]:
+def tag_names(members: list[Codec]) -> list[str]:
     """The members' names; those that two members share get a number."""
     names: list[str] = []
     for member in members:
@@ -70,8 +70,8 @@ def union_codec(members: list[Codec]) -> Codec:
     if len(members) == 1:
         return members[0]
     name = " | ".join(member.name for member in members)
-    tags = dict(zip(_tag_names(members), members, strict=True))
-    needs_tag = _tagged(members)
+    tags = dict(zip(tag_names(members), members, strict=True))
+    needs_tag = tagged(members)
     wire = [(member, tag if needed else None) for (tag, member), needed in zip(tags.items(), needs_tag, strict=True)]
     takers: dict[type, list[tuple[Codec, str | None]]] = {}
     for entry in wire:

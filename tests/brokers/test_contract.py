@@ -15,13 +15,15 @@ from ebbtide.broker import Broker, DeadLetters, Delivery, Depth, Settlement
 from ebbtide.brokers.memory import MemoryBroker
 from ebbtide.brokers.sqlite import SqliteBroker
 from ebbtide.errors import KeyConflict
+from ebbtide.figures import Count, Figures, Minute
 from ebbtide.message import Message
+from ebbtide.purge import STATES, Chosen, Purgeable, State
 from ebbtide.queue import Queue
 from ebbtide.result import Records, Report, Status, TaskError
 
 
-class Embedded(Broker, DeadLetters, Records):
-    """A broker that lists its dead letters and keeps the records."""
+class Embedded(Broker, DeadLetters, Records, Figures, Purgeable):
+    """A broker that lists its dead letters, keeps the records, counts, and can be emptied."""
 
 
 BROKERS: dict[str, Callable[[Path, Clock], Any]] = {
@@ -238,6 +240,31 @@ def test_a_loan_that_runs_out_brings_the_message_back_with_the_attempt_spent(bro
     take(broker, brief)
     (back,) = take(broker, wait=PATIENCE)
     assert (back.message.id, back.attempt) == ("a", 2)
+
+
+def test_a_loan_that_runs_out_is_told_to_the_next_holder_and_to_the_record(broker: Embedded) -> None:
+    send(broker, "a")
+    take(broker, Queue(visibility=0.02))
+    (back,) = take(broker, wait=PATIENCE)
+    assert back.fate is not None
+    assert (back.fate.exception_class, back.fate.attempt) == ("ebbtide.errors.WorkerDied", 1)
+    assert broker.load(["a"])["a"].errors == (back.fate,)
+
+
+def test_a_receipt_counts_once_in_a_batch(broker: Embedded) -> None:
+    send(broker, "a")
+    (delivery,) = take(broker)
+    assert broker.ack([done(delivery), done(delivery)]) == 1
+
+
+def test_no_receipt_fits_another_message_of_the_same_id(broker: Embedded) -> None:
+    send(broker, "a")
+    (stale,) = take(broker)
+    broker.ack([done(stale, keep=0)])
+    send(broker, "a")
+    (current,) = take(broker)
+    assert stale.receipt != current.receipt
+    assert (broker.ack([done(stale)]), broker.ack([done(current)])) == (0, 1)
 
 
 def test_a_loan_that_runs_out_gives_its_place_on_the_lane_back(broker: Embedded) -> None:
@@ -601,6 +628,24 @@ def test_redriving_all_page_by_page_comes_to_an_end(broker: Embedded) -> None:
     assert state(broker) == Depth(ready=7)
 
 
+def test_a_redriven_message_queues_up_anew_behind_its_group(broker: Embedded) -> None:
+    send(broker, "a", "b", group="g")
+    (a,) = take(broker, FIFO)
+    broker.bury([dead(a)])
+    (b,) = take(broker, FIFO)
+    assert broker.redrive(["a", "a"]) == 1
+    assert take(broker, FIFO) == []
+    broker.ack([done(b)])
+    assert ids(take(broker, FIFO)) == ["a"]
+
+
+def test_a_redriven_task_holds_its_key_again_even_after_a_purge(broker: Embedded) -> None:
+    bury(broker, "a", key="k")
+    broker.purge()
+    broker.redrive(["a"])
+    assert send(broker, "b", key="k") == ["a"]
+
+
 def test_a_redriven_task_can_succeed_or_die_again(broker: Embedded) -> None:
     bury(broker, "a", "b")
     broker.redrive(["a", "b"])
@@ -795,3 +840,154 @@ def test_closing_twice_is_fine(broker: Embedded) -> None:
 def test_a_message_decodes_from_what_is_delivered(broker: Embedded) -> None:
     send(broker, "a", key="k", group="g", priority=3, expires_at=NOON + 5)
     assert Message.decode(take(broker)[0].body) == message("a", key="k", group="g", priority=3, expires_at=NOON + 5)
+
+
+# Figures
+
+MINUTE = int(NOON // 60)
+
+
+def counts(broker: Embedded, since: float = 0.0) -> list[tuple[int, str, str, int, int, int]]:
+    """Minute from noon, queue, task, and how many attempts succeeded, were to be retried and failed."""
+    return [(m - MINUTE, queue, task, *counted[:3]) for m, queue, task, counted in broker.minutes(since)]
+
+
+def test_nothing_is_counted_where_nothing_has_ended(broker: Embedded) -> None:
+    send(broker, "a")
+    take(broker)
+    assert broker.minutes(0.0) == []
+
+
+def test_every_way_of_ending_is_counted_by_minute_queue_and_task(broker: Embedded, clock: Clock) -> None:
+    send(broker, "a", "b", "c", "d")
+    send(broker, "e", task="pay", queue="money")
+    a, b, c, _ = take(broker)
+    broker.ack([done(a), done(b, keep=0)])
+    broker.retry([again(c)])
+    clock.forward(60)
+    broker.bury([dead(take(broker)[0])])
+    broker.ack([done(take(broker, Queue("money"))[0])])
+    assert counts(broker) == [
+        (0, "default", "work", 2, 1, 0),
+        (1, "default", "work", 0, 0, 1),
+        (1, "money", "pay", 1, 0, 0),
+    ]
+    assert counts(broker, NOON + 60) == counts(broker)[1:]
+
+
+def test_times_are_summed_and_the_longest_is_kept(broker: Embedded) -> None:
+    send(broker, "a", "b", "c")
+    times = zip(take(broker), (0.5, 3.0, 1.0), (2.0, None, 4.0), strict=True)
+    settled = [Settlement(d, report(d, Status.SUCCESSFUL, ran=ran, waited=waited)) for d, ran, waited in times]
+    broker.ack(settled)
+    assert broker.minutes(NOON) == [Minute(MINUTE, "default", "work", Count(3, 0, 0, 4.5, 3.0, 2, 6.0))]
+
+
+def test_what_was_handed_back_unstarted_is_not_counted(broker: Embedded) -> None:
+    send(broker, "a")
+    broker.retry([Settlement(take(broker)[0], spent=False)])
+    assert broker.minutes(0.0) == []
+
+
+def test_the_word_of_a_holder_given_up_is_not_counted(broker: Embedded) -> None:
+    send(broker, "a")
+    (delivery,) = take(broker)
+    assert (broker.ack([done(delivery)]), broker.ack([done(delivery)]), broker.bury([dead(delivery)])) == (1, 0, 0)
+    assert counts(broker) == [(0, "default", "work", 1, 0, 0)]
+
+
+def test_the_last_hour_is_kept_and_not_much_more(broker: Embedded, clock: Clock) -> None:
+    for number in range(64):
+        send(broker, f"m{number}")
+        broker.ack([done(take(broker)[0])])
+        broker.purge()
+        clock.forward(60)
+    assert [minute for minute, *_ in counts(broker)] == list(range(3, 64))
+
+
+# Purging
+
+
+def of_each_state(broker: Embedded, clock: Clock) -> None:
+    """One message in each state, and one that runs."""
+    bury(broker, "dead")
+    send(broker, "done")
+    broker.ack([done(take(broker)[0])])
+    send(broker, "running")
+    take(broker)
+    send(broker, "ready")
+    send(broker, "delayed", run_after=NOON + 1_000)
+    clock.forward(5)
+
+
+def chosen(*states: State, queues: tuple[str, ...] = ("default",), before: float = NOON + 5) -> Chosen:
+    return Chosen(queues, states, before)
+
+
+@pytest.mark.parametrize("one", STATES)
+def test_only_what_was_chosen_is_removed_and_its_record_with_it(broker: Embedded, clock: Clock, one: State) -> None:
+    of_each_state(broker, clock)
+    assert broker.purgeable(chosen(one)) == {("default", one): 1}
+    assert sum(broker.remove(chosen(one))) == 1
+    assert (broker.purgeable(chosen(one)), sum(broker.remove(chosen(one)))) == ({}, 0)
+    names = {"dead", "done", "running", "ready", "delayed"}
+    assert set(broker.load(sorted(names))) == names - {one}
+    assert state(broker) == Depth(one != "ready", one != "delayed", 1, one != "dead")
+
+
+def test_what_runs_is_never_removed_and_can_still_be_settled(broker: Embedded, clock: Clock) -> None:
+    send(broker, "a")
+    (delivery,) = take(broker)
+    assert sum(broker.remove(chosen(*STATES))) == 0
+    assert broker.ack([done(delivery)]) == 1
+
+
+def test_only_the_queues_chosen_are_emptied(broker: Embedded) -> None:
+    for queue in ("one", "two", "three"):
+        send(broker, queue, queue=queue)
+    assert broker.purgeable(chosen("ready", queues=("one", "three"))) == {("one", "ready"): 1, ("three", "ready"): 1}
+    assert sum(broker.remove(chosen("ready", queues=("one", "three", "nowhere")))) == 2
+    assert [broker.depth(queue)[0].ready for queue in ("one", "two", "three")] == [0, 1, 0]
+
+
+def test_a_message_is_as_old_as_its_enqueue_or_its_end(broker: Embedded, clock: Clock) -> None:
+    send(broker, "old")
+    clock.forward(100)
+    send(broker, "young", enqueued_at=clock())
+    assert sum(broker.remove(chosen("ready", before=NOON + 50))) == 1
+    (young,) = take(broker)
+    broker.bury([dead(young)._replace(report=report(young, Status.FAILED, error=failure(young), finished_at=clock()))])
+    assert sum(broker.remove(chosen("dead", before=NOON + 99))) == 0
+    assert sum(broker.remove(chosen("dead", before=NOON + 100))) == 1
+
+
+def test_a_delay_that_has_passed_counts_as_ready(broker: Embedded, clock: Clock) -> None:
+    send(broker, "a", run_after=NOON + 5)
+    assert broker.purgeable(chosen("ready", "delayed")) == {("default", "delayed"): 1}
+    clock.forward(5)
+    assert broker.purgeable(chosen("ready", "delayed")) == {("default", "ready"): 1}
+    assert sum(broker.remove(chosen("ready"))) == 1
+
+
+def test_the_key_of_what_never_succeeded_is_free_again_and_that_of_a_done_one_is_held(broker: Embedded) -> None:
+    send(broker, "a", key="k", key_window=1_000.0)
+    assert sum(broker.remove(chosen("ready"))) == 1
+    assert send(broker, "b", key="k", key_window=1_000.0) == ["b"]
+    broker.ack([done(take(broker)[0])])
+    assert sum(broker.remove(chosen("done"))) == 1
+    assert send(broker, "c", key="k") == ["b"]
+
+
+def test_the_next_of_a_group_is_free_when_its_first_is_removed(broker: Embedded) -> None:
+    send(broker, "a", group="g", run_after=NOON + 1_000)
+    send(broker, "b", group="g")
+    assert take(broker, FIFO) == []
+    assert sum(broker.remove(chosen("delayed"))) == 1
+    assert ids(take(broker, FIFO)) == ["b"]
+
+
+def test_very_many_are_removed_in_slices(broker: Embedded) -> None:
+    send(broker, *(f"m{number}" for number in range(1_201)))
+    slices = list(broker.remove(chosen("ready")))
+    assert sum(slices) == 1_201
+    assert state(broker) == Depth()

@@ -11,16 +11,16 @@ from collections.abc import Callable
 import pytest
 from tests.runners.crew import Crew, Running, alive, until
 
-from ebbtide.runners.supervisor import AFTER_GRACE, AGAIN_AFTER, DRAINED, NOT_STARTABLE
+from ebbtide.runners.supervisor import AFTER_GRACE, AGAIN_AFTER, DRAINED, LONGEST_PAUSE, NOT_STARTABLE
 
 SUPERVISE = """
 import json, sys
-from ebbtide.runners.supervisor import Supervisor
+from ebbtide.runners.supervisor import Command, Supervisor
 
-command, options = json.loads(sys.argv[1]), json.loads(sys.argv[2])
+commands, options = [Command(*given) for given in json.loads(sys.argv[1])], json.loads(sys.argv[2])
 def say(words):
     print(words, flush=True)
-sys.exit(Supervisor(command, say=say, **options).run())
+sys.exit(Supervisor(commands, say=say, **options).run())
 """
 
 OBEDIENT = "trap 'echo stopped >> log; exit 0' TERM; echo start $$ >> log; while :; do sleep 0.02; done"
@@ -32,9 +32,8 @@ Supervise = Callable[..., Running]
 @pytest.fixture
 def supervise(crew: Crew) -> Supervise:
     def start(script: str, processes: int = 1, grace: float = 5.0, prelude: str = "") -> Running:
-        command = ["/bin/sh", "-c", script]
-        options = {"processes": processes, "grace": grace}
-        return crew.run("-c", prelude + SUPERVISE, json.dumps(command), json.dumps(options))
+        commands = [[["/bin/sh", "-c", script]]] * processes
+        return crew.run("-c", prelude + SUPERVISE, json.dumps(commands), json.dumps({"grace": grace}))
 
     return start
 
@@ -156,12 +155,38 @@ def test_when_all_have_drained_it_ends(crew: Crew, supervise: Supervise) -> None
     assert running.said == ""
 
 
+def test_one_that_attends_is_stopped_once_the_others_have_drained(crew: Crew) -> None:
+    commands = [[["/bin/sh", "-c", f"sleep 0.2; exit {DRAINED}"]], [["/bin/sh", "-c", OBEDIENT], "web", [], True]]
+    running = crew.run("-c", SUPERVISE, json.dumps(commands), json.dumps({"grace": 5.0}))
+    assert running.ended() == 0
+    assert log(crew)[-1] == "stopped"
+
+
+def test_each_process_is_replaced_by_its_own_kind_and_told_by_its_name(crew: Crew) -> None:
+    web = OBEDIENT.replace("start", "web")
+    commands = [[["/bin/sh", "-c", OBEDIENT]], [["/bin/sh", "-c", web], "web", [], True]]
+    running = crew.run("-c", SUPERVISE, json.dumps(commands), json.dumps({"grace": 5.0}))
+    until(lambda: sorted(line.split()[0] for line in log(crew)) == ["start", "web"])
+    pid = next(int(line.split()[1]) for line in log(crew) if line.startswith("web"))
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: sum(line.startswith("web") for line in log(crew)) == 2)
+    assert running.said == f"web process {pid} was killed by SIGKILL; another takes its place\n"
+    assert len(started(crew)) == 1
+
+
 def test_processes_that_die_at_once_are_replaced_more_and_more_slowly(crew: Crew, supervise: Supervise) -> None:
     supervise(f"{sys.executable} -S -c 'import time; print(\"start\", time.monotonic_ns())' >> log; exit 3")
     until(lambda: len(started(crew)) == 4)
     at = [nanoseconds / 1e9 for nanoseconds in started(crew)]
     pauses = [later - earlier for earlier, later in itertools.pairwise(at)]
     assert [pause >= least for pause, least in zip(pauses, (0.2, 0.4, 0.8), strict=True)] == [True] * 3
+
+
+def test_a_crash_keeps_others_waiting_for_less_than_a_second(crew: Crew, supervise: Supervise) -> None:
+    supervise(f"{sys.executable} -S -c 'import time; print(\"start\", time.monotonic_ns())' >> log; kill -SEGV $$")
+    until(lambda: len(started(crew)) == 8)
+    at = [nanoseconds / 1e9 for nanoseconds in started(crew)]
+    assert at[7] - at[0] < 7 * (LONGEST_PAUSE + 1.0)  # doubling on, it would be 20 seconds and more
 
 
 def test_a_stop_ends_a_pause(crew: Crew, supervise: Supervise) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pytest
+from tests.brokers.sqlite.processes import sleepers_in
 from tests.fakes import message
 from tests.runners import crew_app
 from tests.runners.crew import Crew, alive, until
@@ -538,7 +539,7 @@ def test_an_idle_one_ends_promptly(crew: Crew) -> None:
     first = crew_app.quick.enqueue(1)
     one = crew.one_process(grace=30)
     first.wait(20)
-    until(lambda: list(crew.folder.glob("queue.db-run/bell-*")))  # asleep, or just about to be
+    until(lambda: sleepers_in(crew.folder / "queue.db-run"))  # asleep, or just about to be
     began = time.monotonic()
     one.send(signal.SIGTERM)
     assert one.ended() == 0

@@ -6,8 +6,8 @@ process ends, the supervisor starts another, and the message comes back.
 
 from __future__ import annotations
 
+import logging
 import os
-import traceback
 from typing import Protocol
 
 
@@ -22,8 +22,9 @@ class Ended(Protocol):
 
 
 def end_process_on_error(work: Ended) -> None:
-    """For `add_done_callback`: print what the work raised, if it raised, and end the process with exit code 1."""
+    """For `add_done_callback`: log what the work raised, if it raised, and end the process with exit code 1."""
     error = None if work.cancelled() else work.exception()
     if error is not None:
-        traceback.print_exception(error)
+        about = {"event": "process_ended_by_error"}
+        logging.getLogger("ebbtide.worker").critical("the process ends", exc_info=error, extra=about)
         os._exit(1)

@@ -21,18 +21,19 @@ class Held:
     def __init__(self, app: App) -> None:
         self._app = app
         self._waiting: deque[Delivery] = deque()
-        self._running: dict[str, Delivery] = {}
+        self._running: dict[str, Delivery] = {}  # these two by receipt
         self._extend_at: dict[str, float] = {}
         self._finished: deque[Decided] = deque()
         self._changed = Condition()
+        self._awaited = 0
         self._settling = Lock()
         self.settled_at = 0.0
         """When the last settlement ended, on the monotonic clock."""
 
     @property
     def nothing(self) -> bool:
-        """Whether nothing is held at all."""
-        return not (self._waiting or self._running or self._finished)
+        """Whether nothing is held at all, nor just being settled."""
+        return not (self._waiting or self._running or self._finished or self._settling.locked())
 
     @property
     def running(self) -> int:
@@ -66,17 +67,17 @@ class Held:
     def started(self, delivery: Delivery) -> None:
         """This one runs now."""
         self._app.broker.begin(delivery)
-        with self._changed:
-            self._running[delivery.receipt] = delivery
-            self._extend_at[delivery.receipt] = time.monotonic() + self._loan(delivery) / 2
+        self._extend_at[delivery.receipt] = time.monotonic() + self._loan(delivery) / 2
+        self._running[delivery.receipt] = delivery
 
     def ended(self, delivery: Delivery, outcome: Outcome) -> None:
         """This one has run."""
         self._finished.append((delivery, outcome))
-        with self._changed:
-            self._running.pop(delivery.receipt, None)
-            self._extend_at.pop(delivery.receipt, None)
-            self._changed.notify_all()
+        self._running.pop(delivery.receipt, None)
+        self._extend_at.pop(delivery.receipt, None)
+        if self._awaited:  # else nobody need be told, which costs as much as the rest
+            with self._changed:
+                self._changed.notify_all()
 
     def settle(self) -> None:
         """Settle what has finished, as one write. Raises StorageError; then all is kept for another try."""
@@ -98,31 +99,36 @@ class Held:
                 raise
             self.settled_at = time.monotonic()
 
+    def make_safe(self) -> None:
+        """Have on disk what was settled."""
+        self._app.broker.flush()
+
     def give_back_waiting(self) -> None:
         """Hand back what was not started, as if it had never been taken."""
         self._give_back(list(iter(self.next, None)))
 
     def give_back_running(self) -> None:
         """Hand back what runs, its attempt unspent; only for a process that ends right after."""
-        with self._changed:
-            running = list(self._running.values())
-        self._give_back(running)
+        self._give_back(list(self._running.values()))
 
     def extend_loans(self) -> None:
         """Extend the loans of what has been running for half of its loan."""
         now = time.monotonic()
-        with self._changed:
-            due = [self._running[receipt] for receipt, at in self._extend_at.items() if at <= now]
-        for delivery in due:
-            self._app.broker.extend([delivery], self._loan(delivery))
-            with self._changed:
-                if delivery.receipt in self._running:
-                    self._extend_at[delivery.receipt] = now + self._loan(delivery) / 2
+        for receipt, at in list(self._extend_at.items()):
+            delivery = self._running.get(receipt)
+            if at <= now and delivery:
+                self._app.broker.extend([delivery], self._loan(delivery))
+                if receipt in self._extend_at:
+                    self._extend_at[receipt] = now + self._loan(delivery) / 2
 
     def wait_until(self, holds: Callable[[], bool], timeout: float | None = None) -> None:
         """Wait for a condition that the end of a task may bring about."""
         with self._changed:
-            self._changed.wait_for(holds, timeout)
+            self._awaited += 1
+            try:
+                self._changed.wait_for(holds, timeout)
+            finally:
+                self._awaited -= 1
 
     def _give_back(self, deliveries: list[Delivery]) -> None:
         if deliveries:

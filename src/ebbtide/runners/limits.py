@@ -12,6 +12,10 @@ import signal
 import time
 from threading import Lock
 
+SLACK = 0.1
+"""Seconds after its deadline at which a task is ended at the latest. So long a timer that was set serves the tasks after
+it, too; else each of them would cost two system calls."""
+
 
 class TimeLimit:
     """The earliest deadline of what this process runs. last_words: a file descriptor for the stack, or None."""
@@ -27,22 +31,26 @@ class TimeLimit:
 
     def start(self, receipt: str, seconds: float) -> None:
         """This delivery runs from now on, and not longer than this."""
-        deadline = time.monotonic() + seconds
         with self._lock:
-            self._deadlines[receipt] = deadline
-            if not self._armed or deadline < self._armed:
-                self._arm(deadline)
+            self._deadlines[receipt] = time.monotonic() + seconds
+            self._see_to_it()
 
-    def stop(self, receipt: str) -> None:
-        """This delivery has ended."""
+    def stop(self, receipt: str, *, more: bool = False) -> None:
+        """This delivery has ended. more: another one starts at once, or `rest` is called."""
         with self._lock:
             self._deadlines.pop(receipt, None)
-            earliest = min(self._deadlines.values()) if self._deadlines else 0.0
-            if earliest != self._armed:
-                self._arm(earliest)
+            if not more:
+                self._see_to_it()
 
-    def _arm(self, deadline: float) -> None:
-        """Have the kernel end the process at this time; 0 is never."""
-        left = max(0.001, deadline - time.monotonic()) if deadline else 0.0
-        signal.setitimer(signal.ITIMER_REAL, left)
-        self._armed = deadline
+    def rest(self) -> None:
+        """What ended has ended, whether or not something starts again soon."""
+        with self._lock:
+            self._see_to_it()
+
+    def _see_to_it(self) -> None:
+        """Have the kernel end the process soon after the earliest deadline, or never."""
+        earliest = min(self._deadlines.values()) if self._deadlines else 0.0
+        if not (earliest <= self._armed <= earliest + SLACK):
+            self._armed = earliest + SLACK if earliest else 0.0
+            left = max(0.001, self._armed - time.monotonic()) if earliest else 0.0
+            signal.setitimer(signal.ITIMER_REAL, left)

@@ -15,10 +15,14 @@ from ebbtide.runners.fatal import end_process_on_error
 
 
 class EventLoop:
-    """Runs deliveries concurrently and hands each outcome to `finished`, on its own thread."""
+    """Runs deliveries concurrently and hands each outcome to `finished`, on its own thread.
 
-    def __init__(self, app: App, finished: Callable[[Delivery, Outcome], None]) -> None:
+    answer: somebody waits for the return values, as `decide` says.
+    """
+
+    def __init__(self, app: App, finished: Callable[[Delivery, Outcome], None], *, answer: bool = False) -> None:
         self._app = app
+        self._answer = answer
         self._finished = finished
         self._tasks: set[asyncio.Task[None]] = set()  # the loop itself keeps only weak references
         self._loop = asyncio.new_event_loop()
@@ -35,7 +39,7 @@ class EventLoop:
         task.add_done_callback(end_process_on_error)
 
     async def _run(self, delivery: Delivery, timeout: float) -> None:
-        work = self._loop.create_task(decide(self._app, delivery))
+        work = self._loop.create_task(decide(self._app, delivery, answer=self._answer))
         timer = self._loop.call_later(timeout, work.cancel)
         outcome = await work
         late = self._loop.time() >= timer.when()

@@ -1,13 +1,15 @@
 """The minder: a thread beside the main one that sees to what cannot wait until a task is over.
 
-While a task runs long it settles what had finished before it, gives back what was claimed behind it, and extends
-loans. After a stop it counts the grace down, then gives back what still runs and ends the process.
+It has the disk take what was settled. While a task runs long it settles what had finished before it, gives back what
+was claimed behind it, and extends loans. After a stop it counts the grace down, then gives back what still runs and
+ends the process.
 """
 
 from __future__ import annotations
 
 import os
 import time
+import traceback
 from collections.abc import Callable
 from queue import SimpleQueue
 from threading import Thread
@@ -51,29 +53,37 @@ class Minder:
 
     def _mind(self) -> None:
         while True:
-            self._sleep_if_idle()
             time.sleep(MOMENT)
             try:
                 self._look()
+                self._sleep_if_idle()
             except StorageError as error:
                 self._trouble(error)
                 time.sleep(REPAIR)
                 if time.monotonic() > self._give_up_at + REPAIR:
                     os._exit(1)
+            except BaseException:  # such as MemoryError; without a minder loans would run out
+                traceback.print_exc()
+                os._exit(1)
 
     def _sleep_if_idle(self) -> None:
         self._idle = self._held.nothing and not self._stopping
-        if self._idle and self._held.nothing:  # asked again: what is taken from now on rings
-            self._bell.get()
-        self._idle = False
+        try:
+            if self._idle and self._held.nothing:  # asked again: what is taken from now on rings
+                self._held.make_safe()
+                self._bell.get()
+        finally:
+            self._idle = False
 
     def _look(self) -> None:
         if self._stopping or time.monotonic() - self._held.settled_at > MOMENT:
             self._held.give_back_waiting()
             if self._held.unsettled:
                 self._held.settle()
+        self._held.make_safe()
         self._held.extend_loans()
         if time.monotonic() >= self._give_up_at:
             self._held.give_back_running()
             self._held.settle()
+            self._held.make_safe()
             os._exit(0)

@@ -1,4 +1,4 @@
-"""The supervisor: keeps N worker processes running, passes signals on, and replaces one that dies.
+"""The supervisor: keeps a list of processes running, passes signals on, and replaces one that dies.
 
 It runs no task and loads no app, so that nothing a task does can harm it. Each process is started afresh, not forked.
 A pipe ties them to it: when the supervisor is gone, however it went, they see the pipe close and stop as for SIGTERM.
@@ -15,13 +15,16 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 AFTER_GRACE = 1.0
 """Seconds after the grace before a process that does not end is killed."""
 
 SHORT_LIFE = 1.0
-LONGEST_PAUSE = 10.0
-"""A process that dies within SHORT_LIFE seconds is replaced after a pause that doubles up to LONGEST_PAUSE."""
+LONGEST_PAUSE = 0.8
+LONGEST_PAUSE_UNSTARTED = 2.0
+"""A process that dies within SHORT_LIFE seconds is replaced after a pause that doubles: up to LONGEST_PAUSE, for it was
+a task that crashed it, and others wait; up to LONGEST_PAUSE_UNSTARTED if it could not even start."""
 
 AGAIN_AFTER = 0.2
 """Seconds between a stop and a second one that counts: `timeout` and process groups send the same signal twice."""
@@ -33,31 +36,46 @@ being sent again means nothing there."""
 NOT_STARTABLE = 78
 """Exit code of a process that will never start, such as for a target that cannot be loaded: it is not replaced."""
 
+NOT_YET_STARTABLE = 75
+"""Exit code of one that could not start now and may later, such as for storage that cannot be opened."""
+
 DRAINED = 79
-"""Exit code of one that found nothing left to do: it is not replaced either. Both are numbers that no task is likely to
-end its process with; 0, 1 and 2 are not."""
+"""Exit code of one that found nothing left to do: it is not replaced either. All three are numbers that no task is
+likely to end its process with; 0, 1 and 2 are not."""
+
+
+class Command(NamedTuple):
+    """One process to keep running. argv: `--lifeline FD` is appended. name: what it is called when it dies.
+
+    fds: descriptors it is given. attends: it is there for the others, and ended when they have drained the queues.
+    """
+
+    argv: Sequence[str]
+    name: str = "worker"
+    fds: tuple[int, ...] = ()
+    attends: bool = False
 
 
 @dataclass
 class _Child:
+    command: Command
     process: subprocess.Popen[bytes]
     started: float
 
 
 @dataclass
 class Supervisor:
-    """command: argv of one worker process; `--lifeline FD` is appended. grace: seconds after SIGTERM.
+    """commands: the processes, one each. grace: seconds after SIGTERM.
 
     say: told what happens, in words. leash: a pipe at whose end it stops, as its processes stop at the end of theirs.
     """
 
-    command: Sequence[str]
-    processes: int
+    commands: Sequence[Command]
     grace: float
     say: Callable[[str], None]
     leash: int | None = None
     _children: list[_Child] = field(default_factory=list, init=False)
-    _starts: list[float] = field(default_factory=list, init=False)
+    _starts: list[tuple[float, Command]] = field(default_factory=list, init=False)
     _pause: float = field(default=0.1, init=False)
     _kill_at: float = field(default=float("inf"), init=False)
     _stopped_at: float | None = field(default=None, init=False)
@@ -76,7 +94,7 @@ class Supervisor:
             selector.register(bell, selectors.EVENT_READ)
             if self.leash is not None:
                 selector.register(self.leash, selectors.EVENT_READ)
-            self._starts = [time.monotonic()] * self.processes
+            self._starts = [(time.monotonic(), command) for command in self.commands]
             while self._children or self._starts:
                 self._start_due()
                 for key, _ in selector.select(self._until_next()):
@@ -101,14 +119,15 @@ class Supervisor:
 
     def _start_due(self) -> None:
         now = time.monotonic()
-        for at in [at for at in self._starts if at <= now]:
-            self._starts.remove(at)
-            argv = [*self.command, "--lifeline", str(self._lifeline)]
-            process = subprocess.Popen(argv, pass_fds=(self._lifeline,))  # noqa: S603 - our own argv, no shell
-            self._children.append(_Child(process, now))
+        for due in [start for start in self._starts if start[0] <= now]:
+            self._starts.remove(due)
+            command = due[1]
+            argv, fds = [*command.argv, "--lifeline", str(self._lifeline)], (self._lifeline, *command.fds)
+            process = subprocess.Popen(argv, pass_fds=fds)  # noqa: S603 - our own argv, no shell
+            self._children.append(_Child(command, process, now))
 
     def _until_next(self) -> float | None:
-        next_event = min([*self._starts, self._kill_at])
+        next_event = min([*(at for at, _ in self._starts), self._kill_at])
         return None if next_event == float("inf") else max(0.0, next_event - time.monotonic())
 
     def _stop(self, now: float) -> None:
@@ -133,17 +152,23 @@ class Supervisor:
 
     def _ended(self, child: _Child) -> None:
         code = child.process.returncode
-        if self._stopped_at is not None or code == DRAINED:
+        if self._stopped_at is not None:
+            return
+        if code == DRAINED:
+            left = [*(child.command for child in self._children), *(command for _, command in self._starts)]
+            if all(command.attends for command in left):
+                self._stop(time.monotonic())
             return
         if code == NOT_STARTABLE:
             self._code = 2  # as for any wrong command line
             self._stop(time.monotonic())
             return
         lived = time.monotonic() - child.started
-        self._pause = min(2 * self._pause, LONGEST_PAUSE) if lived < SHORT_LIFE else 0.1
+        longest = LONGEST_PAUSE_UNSTARTED if code == NOT_YET_STARTABLE else LONGEST_PAUSE
+        self._pause = min(2 * self._pause, longest) if lived < SHORT_LIFE else 0.1
         wait = self._pause if lived < SHORT_LIFE else 0.0
-        self.say(f"worker process {child.process.pid} {_how(code)}; another takes its place")
-        self._starts.append(time.monotonic() + wait)
+        self.say(f"{child.command.name} process {child.process.pid} {_how(code)}; another takes its place")
+        self._starts.append((time.monotonic() + wait, child.command))
 
 
 def _how(code: int) -> str:

@@ -148,15 +148,18 @@ class Worker:
             ended = time.monotonic()
             self._pace.took(ended - began)
             if self._held.unsettled and ended - self._held.settled_at > MOMENT:
+                self._limit.rest()
                 self._held.settle()
+        self._limit.rest()
 
     def _next(self) -> Delivery | None:
         """The next to start. What ended before one that may kill this process is safe by then; a suspect one runs
         alone, and may be given back while it waits for that."""
         delivery = self._held.first
-        if delivery and delivery.fate:
-            self._held.wait_until(lambda: not self._held.running)
         if delivery and delivery.attempt > 1:
+            self._limit.rest()
+            if delivery.fate:
+                self._held.wait_until(lambda: not self._held.running)
             self._held.settle()
         return None if self._stopped else self._held.next()
 
@@ -174,15 +177,15 @@ class Worker:
             self._threads.submit(self._run, delivery).add_done_callback(end_process_on_error)
         else:
             self._limit.start(delivery.receipt, timeout)
-            self._run(delivery)
+            self._end(delivery, finish(decide(self._app, delivery)), more=True)
         if delivery.fate:
             self._held.wait_until(lambda: not self._held.running)
 
     def _run(self, delivery: Delivery) -> None:
         self._end(delivery, finish(decide(self._app, delivery)))
 
-    def _end(self, delivery: Delivery, outcome: Outcome) -> None:
-        self._limit.stop(delivery.receipt)
+    def _end(self, delivery: Delivery, outcome: Outcome, *, more: bool = False) -> None:
+        self._limit.stop(delivery.receipt, more=more)
         self._on_threads.discard(delivery.receipt)
         self._held.ended(delivery, outcome)
         self._minder.busy()

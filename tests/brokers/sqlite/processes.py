@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ebbtide.brokers.sqlite.bell import SLEEPERS
+
 PATIENCE = 30.0
 """Seconds to wait for what must happen."""
 
@@ -47,3 +49,9 @@ def until(holds: Callable[[], object]) -> None:
     while not holds():
         assert time.monotonic() < deadline, "it did not come to hold"
         time.sleep(0.002)
+
+
+def sleepers_in(folder: Path) -> int:
+    """How many processes sleep until rung, by the board in a queue's folder."""
+    board = folder / "bells"
+    return board.read_bytes()[:SLEEPERS].count(1) if board.exists() else 0

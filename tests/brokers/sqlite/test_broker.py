@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.brokers.sqlite.processes import PATIENCE, heard, process, until
+from tests.brokers.sqlite.processes import PATIENCE, heard, process, sleepers_in, until
 from tests.fakes import NOON, Clock, message
 
 from ebbtide.app import App
@@ -66,11 +66,11 @@ module.NAP = 600
 say(*(d.message.id for d in broker.receive([Queue("other"), Queue()], 10, wait=600)))
 """
     with process(path, script) as other:
-        until(lambda: list((path.parent / "queue.db-run").glob("bell-*")))
+        until(lambda: sleepers_in(path.parent / "queue.db-run"))
         send(broker, "a")
         assert heard(other) == "a"
         assert other.wait(PATIENCE) == 0
-    assert list((path.parent / "queue.db-run").glob("bell-*")) == []
+    assert sleepers_in(path.parent / "queue.db-run") == 0
 
 
 def test_a_sleeping_process_is_woken_by_a_redrive(path: Path, broker: SqliteBroker) -> None:
@@ -80,7 +80,7 @@ def test_a_sleeping_process_is_woken_by_a_redrive(path: Path, broker: SqliteBrok
     with process(
         path, "module.NAP = 600; say(*(d.message.id for d in broker.receive([Queue()], 1, wait=600)))"
     ) as other:
-        until(lambda: list((path.parent / "queue.db-run").glob("bell-*")))
+        until(lambda: sleepers_in(path.parent / "queue.db-run"))
         broker.redrive(["a"])
         assert heard(other) == "a"
 

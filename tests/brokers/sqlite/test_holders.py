@@ -151,3 +151,17 @@ def test_a_new_holder_is_never_seen_before_it_is_locked(tmp_path: Path, monkeypa
     monkeypatch.setattr(fcntl, "lockf", looking)
     Holder(tmp_path).close()
     assert seen == [[]]
+
+
+def test_the_living_are_counted_and_the_dead_are_not(tmp_path: Path) -> None:
+    assert holders.living(tmp_path) == 0
+    with process(tmp_path, SCRIPT + "sys.stdin.readline()") as other:
+        heard(other)
+        assert holders.living(tmp_path) == 1
+        own = Holder(tmp_path)
+        assert holders.living(tmp_path) == 2
+        own.close()
+        assert holders.living(tmp_path) == 1
+        other.kill()
+        other.wait(PATIENCE)
+        assert holders.living(tmp_path) == 0

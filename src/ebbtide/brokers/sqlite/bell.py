@@ -1,77 +1,165 @@
-"""Waking a process that waits for messages: a named pipe for each one that sleeps.
+"""Waking a process that waits for messages: a board that shows who sleeps, and a named pipe for each sleeper.
 
-A sleeper opens a pipe whose name says what it waits for, looks once more, and sleeps until somebody writes to it. Who
-stores a message rings one sleeper for each. No process polls; one that dies asleep leaves a pipe without a reader,
-which the next ring finds and removes.
+The board is a small file in the memory of every process. A sleeper writes there what it waits for, looks for messages
+once more, and sleeps until somebody writes to its pipe. Who stores a message finds the sleepers on the board without a
+system call, and rings one for each message. Nobody polls. The pipe of one that died asleep has no reader, which the
+next ring finds.
 """
 
 from __future__ import annotations
 
+import fcntl
+import mmap
 import os
-import secrets
 import select
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from errno import ENXIO
 from pathlib import Path
+from threading import Lock
 
-_PREFIX = "bell-"
-_ANY = "*"
-_ABANDONED = 60.0  # seconds; nobody sleeps that long in one go
-_LONGEST = 200  # characters of queue names in a file name; past that it waits for any queue
+from ebbtide.brokers.sqlite.files import allocated
+
+SLEEPERS = 256
+"""How many may sleep at once on one machine; any more find what there is a nap later."""
+
+_NAMES = 256  # bytes for the queues one waits for; whoever waits for more of them is woken for any
+_SIZE = SLEEPERS * (1 + _NAMES)
+_AWAKE, _ASLEEP = b"\0", b"\1"
+_ANY = b"*"
 
 
-def sleep(folder: Path, queues: Iterable[str], timeout: float, ready: Callable[[], bool]) -> None:
-    """Sleep until rung for one of the queues, at most `timeout` seconds; not at all if something is `ready`."""
-    wanted = "+".join(queues)
-    path = folder / f"{_PREFIX}{secrets.token_hex(8)}-{wanted if len(wanted) <= _LONGEST else _ANY}"
-    os.mkfifo(path, 0o600)
-    try:
-        pipe = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+class Bells:
+    """The board and the pipes in one folder, as one process uses them; every method may be called by any thread."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._lock = Lock()
+        self._file = -1
+        self._board: mmap.mmap | None = None
+        self._pipes: dict[int, int] = {}  # this process's, by their place on the board
+        self._free: list[int] = []
+
+    def open(self) -> None:
+        """Have the board; again it does nothing."""
+        with self._lock:
+            if self._board is None:
+                self._file = allocated(self._folder / "bells", _SIZE)
+                self._board = mmap.mmap(self._file, _SIZE)
+
+    def ring(self, queue: str, times: int) -> None:
+        """Wake up to `times` sleepers that wait for this queue, or for any if it is "*"."""
+        board = self._board
+        if board is None:
+            return
+        place = board.find(_ASLEEP, 0, SLEEPERS)
+        while place >= 0 and times > 0:
+            if _waits_for(board, place, queue):
+                board[place : place + 1] = _AWAKE  # the next ring is for another one
+                times -= self._rung(place)
+            place = board.find(_ASLEEP, place + 1, SLEEPERS)
+
+    def wake_own(self) -> None:
+        """Wake whatever sleeps in this process. Safe in a signal handler."""
+        for pipe in list(self._pipes.values()):
+            with suppress(OSError):
+                os.write(pipe, b"!")
+
+    def sleep(self, queues: Iterable[str], timeout: float, ready: Callable[[], bool]) -> bool:
+        """Sleep until rung for one of the queues, at most `timeout` seconds; not at all if something is `ready`.
+
+        Whether it was rung.
+        """
+        place = self._taken()
+        if place is None:
+            time.sleep(0.0 if ready() else timeout)
+            return False
+        board, pipe = self._board, self._pipes[place]
+        assert board is not None  # noqa: S101 - a place was taken on it
+        _write_names(board, place, queues)
+        board[place : place + 1] = _ASLEEP
         try:
             if not ready():
                 poll = select.poll()
                 poll.register(pipe, select.POLLIN)
-                poll.poll(timeout * 1000)
+                if poll.poll(timeout * 1000):
+                    return bool(os.read(pipe, 4096))
+            return False
         finally:
+            board[place : place + 1] = _AWAKE
+            self._free.append(place)
+
+    def _taken(self) -> int | None:
+        """A place on the board with a pipe; None if none is left."""
+        self.open()
+        with self._lock:
+            if self._free:
+                return self._free.pop()
+            fcntl.flock(self._file, fcntl.LOCK_EX)  # nobody sees a pipe that is made and not yet open
+            try:
+                place = next((place for place in range(SLEEPERS) if _vacant(self._pipe(place))), None)
+                if place is not None:
+                    os.mkfifo(self._pipe(place), 0o600)
+                    # To read and to write: with no writer left it would be readable for ever.
+                    self._pipes[place] = os.open(self._pipe(place), os.O_RDWR | os.O_NONBLOCK)
+            except OSError:  # no room for another file, or too many are open: a nap will do
+                return None
+            finally:
+                fcntl.flock(self._file, fcntl.LOCK_UN)
+        return place
+
+    def _pipe(self, place: int) -> Path:
+        return self._folder / f"bell-{place}"
+
+    def _rung(self, place: int) -> bool:
+        try:
+            pipe = os.open(self._pipe(place), os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:  # it died asleep, or its pipe was taken away
+            return False
+        with suppress(OSError):
+            os.write(pipe, b"!")
+        os.close(pipe)
+        return True
+
+    def close(self) -> None:
+        """Take this process's pipes away; whatever sleeps here is woken first."""
+        self.wake_own()
+        for place in self._pipes:
+            with suppress(FileNotFoundError):
+                os.unlink(self._pipe(place))
+        self.let_go()
+
+    def let_go(self) -> None:
+        """Close the files and leave them there: in a child they are its parent's."""
+        for pipe in self._pipes.values():
             os.close(pipe)
-    finally:
-        with suppress(FileNotFoundError):
-            os.unlink(path)
+        if self._board is not None:
+            self._board.close()
+            os.close(self._file)
+        self._board, self._pipes, self._free = None, {}, []
 
 
-def ring(folder: Path, queue: str, times: int) -> None:
-    """Wake up to `times` sleepers that wait for this queue, or for any if it is "*"."""
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if times <= 0:
-                return
-            if entry.name.startswith(_PREFIX) and _waits_for(entry.name, queue):
-                times -= _rung(entry.path)
+def _write_names(board: mmap.mmap, place: int, queues: Iterable[str]) -> None:
+    names = b"+".join(queue.encode() for queue in queues)
+    at = SLEEPERS + place * _NAMES
+    board[at : at + _NAMES] = (names if len(names) <= _NAMES else _ANY).ljust(_NAMES, b"\0")
 
 
-def _waits_for(name: str, queue: str) -> bool:
-    wanted = name[len(_PREFIX) + 17 :]
-    return _ANY in (wanted, queue) or queue in wanted.split("+")
+def _waits_for(board: mmap.mmap, place: int, queue: str) -> bool:
+    at = SLEEPERS + place * _NAMES
+    wanted = board[at : at + _NAMES].rstrip(b"\0")
+    return queue == "*" or wanted == _ANY or queue.encode() in wanted.split(b"+")
 
 
-def _rung(path: str) -> bool:
+def _vacant(path: Path) -> bool:
+    """Whether there is no pipe of this name, or was none but a dead process's."""
     try:
-        pipe = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+        os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK))
     except FileNotFoundError:
-        return False
+        return True
     except OSError as error:
-        if error.errno == ENXIO:  # nobody reads: not opened yet, just woken up, or dead
-            _remove_if_old(path)
-        return False
-    with suppress(OSError):
-        os.write(pipe, b"!")
-    os.close(pipe)
-    return True
-
-
-def _remove_if_old(path: str) -> None:
-    with suppress(FileNotFoundError):
-        if time.time() - os.stat(path).st_mtime > _ABANDONED:
+        if error.errno == ENXIO:  # nobody has it open
             os.unlink(path)
+            return True
+    return False

@@ -6,34 +6,37 @@ worker settles and claims within `together()` is one transaction and one flush.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import sqlite3
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ebbtide.broker import Broker, DeadLetter, DeadLetters, Delivery, Depth, Settlement
-from ebbtide.brokers.sqlite import bell, payloads, rows, statements
+from ebbtide.brokers.sqlite import figures, holders, payloads, purge, rows, statements, ticks
 from ebbtide.brokers.sqlite.database import Connect, Database
 from ebbtide.brokers.sqlite.holders import Holder
 from ebbtide.brokers.sqlite.schema import DELAYED, READY
+from ebbtide.brokers.sqlite.sending import Sender
 from ebbtide.brokers.sqlite.upkeep import Upkeep
-from ebbtide.errors import KeyConflict
+from ebbtide.figures import Figures, Minute
 from ebbtide.message import Message
+from ebbtide.purge import Chosen, Place, Purgeable
 from ebbtide.queue import Queue
 from ebbtide.result import Record, Records
+from ebbtide.ticks import Cursor, Ticks
+
+FRESH = 5.0
+"""Seconds after its end during which a task's settlement may not be on disk yet, with much to spare."""
 
 NAP = 1.0
 """Seconds a waiting receiver sleeps at most between looks at what dead holders left and what falls due."""
 
 
-class SqliteBroker(Broker, DeadLetters, Records):
-    """Broker, dead letters and records in one file, for any number of processes of one machine.
+class SqliteBroker(Broker, DeadLetters, Records, Figures, Purgeable, Ticks):
+    """Broker, dead letters, records and figures in one file, for any number of processes of one machine.
 
     path: the file, made on first use. durable: an acknowledged send is on disk; False (`durability=fast`) leaves that
     to the operating system: a crash of the process loses nothing, a power cut may lose the last seconds.
@@ -50,6 +53,7 @@ class SqliteBroker(Broker, DeadLetters, Records):
     ) -> None:
         self._database = Database(Path(path), durable=durable, connect=connect)
         self._now = clock
+        self._sender = Sender(self._database, clock)
         self._upkeep = Upkeep(self._database, clock)
         self._turn = 0
         self._limited: set[str] = set()  # queues where the end of one task may let another begin
@@ -61,55 +65,10 @@ class SqliteBroker(Broker, DeadLetters, Records):
         return self._database.path
 
     def send(self, messages: Sequence[Message]) -> list[str]:
-        for message in messages:
-            if _is_large(message):
-                folder = self._database.prepared()
-                with self._database.explained():
-                    payloads.put(folder, message.id, message.encode())
-        with self._database.writing() as connection:
-            if not any(m.key for m in messages):
-                connection.executemany(statements.INSERT, [self._row(message) for message in messages])
-                ids = [m.id for m in messages]
-            else:  # one by one: a key may be held by an earlier one of the same batch
-                ids = [self._send_unique(connection, m) for m in messages]
-            self._ring(m.queue for m in messages)
-        return ids
-
-    def _send_unique(self, connection: sqlite3.Connection, message: Message) -> str:
-        id = self._unique(connection, message) if message.key else message.id
-        if id == message.id:
-            connection.execute(statements.INSERT, self._row(message))
-        return id
-
-    def _ring(self, queues: Iterable[str]) -> None:
-        """Wake one sleeper for each message, named by its queue, once it can be seen."""
-        for queue, count in Counter(queues).items():
-            self._database.afterwards(partial(bell.ring, self._database.folder, queue, count))
-
-    def _row(self, m: Message) -> tuple[Any, ...]:
-        state, due = self._visible_at(m.run_after)
-        body, outside = (b"", 1) if _is_large(m) else (m.encode(), 0)
-        return (m.id, m.task, m.queue, m.lane, state, -m.priority, due, m.group, body, outside, m.enqueued_at)
+        return self._sender.send(messages)
 
     def _visible_at(self, due: float | None) -> tuple[int, float | None]:
         return (READY, None) if due is None or due <= self._now() else (DELAYED, due)
-
-    def _unique(self, connection: sqlite3.Connection, message: Message) -> str:
-        """The id under which this keyed message stands: an earlier one's while that holds the key, else its own."""
-        call = json.dumps([message.args, message.kwargs], sort_keys=True)
-        digest = hashlib.sha256(call.encode()).hexdigest()
-        owner = (message.task, message.key)
-        held = connection.execute(statements.KEY_HELD, (*owner, self._now())).fetchone()
-        if held is None:
-            until = message.enqueued_at + message.key_window
-            connection.execute(statements.TAKE_KEY, (*owner, message.id, digest, until))
-            return message.id
-        if held[1] != digest:
-            raise KeyConflict(
-                f"task {message.task!r}: key {message.key!r} is held by {held[0]} with other arguments; "
-                f"put what differs into the key"
-            )
-        return str(held[0])
 
     def receive(self, queues: Sequence[Queue], limit: int, wait: float = 0.0) -> list[Delivery]:
         end = time.monotonic() + wait
@@ -117,30 +76,32 @@ class SqliteBroker(Broker, DeadLetters, Records):
         found: list[Delivery] = []
 
         def look() -> bool:
-            found.extend(self._claim(queues, limit) if self._anything(queues) else ())
+            found.extend(self._claim(queues, limit) if self._until_next(queues) <= 0 else ())
             return bool(found) or self._woken
 
-        while True:
+        while not self._woken:
             self._upkeep.when_due()
             left = end - time.monotonic()
-            if look() or left <= 0:
-                self._woken = False
-                return found
-            nap = min(left, NAP, self._until_next_due())
-            bell.sleep(self._database.folder, [queue.name for queue in queues], nap, look)
+            nap = self._until_next(queues)
+            if nap <= 0:
+                found.extend(self._claim(queues, limit))
+                nap = NAP  # what there is may not be taken now: a lane may be full, a group on loan
+            if found or left <= 0:
+                break
+            if self._database.bells.sleep([queue.name for queue in queues], min(left, NAP, nap), look) and not found:
+                found.extend(self._claim(queues, limit))
             if found:
-                return found
+                break
+        self._woken = False
+        return found
 
-    def _anything(self, queues: Sequence[Queue]) -> bool:
-        """Whether a claim may find something; asked without the write lock."""
-        with self._database.reading() as connection:
-            due = connection.execute(statements.DUE, (self._now(),)).fetchone()
-            ready = (connection.execute(statements.ANY_READY, (q.name, q.lanes)).fetchone() for q in queues)
-            return due is not None or any(ready)
-
-    def _until_next_due(self) -> float:
+    def _until_next(self, queues: Sequence[Queue]) -> float:
+        """Seconds until a claim may find something, asked without the write lock: 0 if there is something now."""
         with self._database.reading() as connection:
             (due,) = connection.execute(statements.NEXT_DUE).fetchone()
+            ready = (connection.execute(statements.ANY_READY, (q.name, q.lanes)).fetchone() for q in queues)
+            if any(ready):
+                return 0.0
         return NAP if due is None else max(0.0, due - self._now())
 
     def _claim(self, queues: Sequence[Queue], limit: int) -> list[Delivery]:
@@ -149,13 +110,15 @@ class SqliteBroker(Broker, DeadLetters, Records):
         self._turn = (self._turn + 1) % max(1, len(sources))
         found: list[Delivery] = []
         with self._database.writing(safe=False) as connection:
-            if connection.execute(statements.DUE, (self._now(),)).fetchone():
+            (due,) = connection.execute(statements.NEXT_DUE).fetchone()
+            if due is not None and due <= self._now():
                 connection.execute(statements.PROMOTE, (self._now(),))
             for queue, lane in sources[self._turn :] + sources[: self._turn]:
                 if room := self._room(connection, queue, lane, limit - len(found)):
                     found += self._claim_from(connection, queue, lane, room)
-            if len(found) == limit:  # there may be more: pass the word on
-                self._ring(queue.name for queue in queues)
+            for queue in queues if len(found) == limit else ():  # is there more, pass the word on
+                if connection.execute(statements.ANY_READY, (queue.name, queue.lanes)).fetchone():
+                    self._database.ring(queue.name)
         return found
 
     def _room(self, connection: sqlite3.Connection, queue: Queue, lane: int, wanted: int) -> int:
@@ -178,11 +141,13 @@ class SqliteBroker(Broker, DeadLetters, Records):
 
     def wake(self) -> None:
         self._woken = True
-        with suppress(OSError):  # in a signal handler it would be raised into the user's task; a nap is short anyway
-            bell.ring(self._database.folder, "*", 1000)
+        self._database.bells.wake_own()
 
     def begin(self, delivery: Delivery) -> None:
         self._holder.begin(rows.claimed(delivery))
+
+    def workers(self) -> int:
+        return holders.living(self._database.prepared())
 
     def last_words(self) -> int | None:
         with self._database.reading():
@@ -194,8 +159,9 @@ class SqliteBroker(Broker, DeadLetters, Records):
     def ack(self, settled: Sequence[Settlement]) -> int:
         kept = [s for s in settled if s.report and s.report.keep]
         gone = [s for s in settled if not (s.report and s.report.keep)]
-        with self.together():
-            self._forget_payloads(rows.held(s.delivery)[1] for s in settled if len(s.delivery.body) > payloads.INLINE)
+        large = [rows.held(s.delivery)[1] for s in settled if len(s.delivery.body) > payloads.INLINE]
+        with self._database.writing(safe=bool(large)):  # a file may go once its row cannot come back
+            self._forget_payloads(large)
             return self._settle(
                 settled,
                 (statements.KEEP, [rows.finished(s) for s in kept]),
@@ -207,7 +173,8 @@ class SqliteBroker(Broker, DeadLetters, Records):
         unspent = [s for s in settled if not s.spent]
         at = {id(s): self._visible_at(self._now() + s.wait if s.wait > 0 else None) for s in settled}
         with self.together():
-            self._ring(s.delivery.queue for s in settled)
+            for settlement in settled:
+                self._database.ring(settlement.delivery.queue)
             return self._settle(
                 settled,
                 (statements.AGAIN, [(*at[id(s)], rows.error(s), *rows.held(s.delivery)) for s in failed]),
@@ -223,24 +190,38 @@ class SqliteBroker(Broker, DeadLetters, Records):
             return _effect(connection, statements.EXTEND, [(lease, *rows.held(d)) for d in deliveries])
 
     def _settle(self, settled: Sequence[Settlement], *changes: tuple[str, list[tuple[Any, ...]]]) -> int:
-        with self._database.writing() as connection:
-            self._ring(s.delivery.queue for s in settled if s.delivery.queue in self._limited)
+        with self._database.writing(safe=False) as connection:
+            for settlement in settled if self._limited else ():
+                if settlement.delivery.queue in self._limited:
+                    self._database.ring(settlement.delivery.queue)
             effect = 0
             for sql, parameters in changes:
                 effect += _effect(connection, sql, parameters) if parameters else 0
+            figures.add(connection, self._now(), settled, effect)
             self._database.afterwards(partial(self._holder.end, [rows.claimed(s.delivery) for s in settled]))
         return effect
 
     def depth(self, queue: str) -> list[Depth]:
         with self._database.reading() as connection:
-            found = connection.execute(statements.DEPTH, (self._now(), queue)).fetchall()
+            now = self._now()
+            found = connection.execute(statements.DEPTH, (queue, now, now, now, now, queue, queue, queue)).fetchall()
         lanes = {lane: rows.depth(counts, self._now()) for lane, *counts in found}
         return [lanes.get(lane, Depth()) for lane in range(max(lanes, default=0) + 1)]
+
+    def minutes(self, since: float) -> list[Minute]:
+        with self._database.reading() as connection:
+            return figures.since(connection, since)
 
     def load(self, ids: Sequence[str]) -> dict[str, Record]:
         with self._database.reading() as connection:
             found = [connection.execute(statements.RECORD, (id,)).fetchone() for id in ids]
-        return {row[0]: rows.record(row) for row in found if row}
+        records = {row[0]: rows.record(row) for row in found if row}
+        if any(abs(self._now() - (record.finished_at or 0.0)) < FRESH for record in records.values()):
+            self._database.flush(others=True)  # what was seen as done must never run again, power cut or not
+        return records
+
+    def flush(self) -> None:
+        self._database.flush()
 
     def wait(self, id: str, timeout: float | None) -> Record | None:
         end = None if timeout is None else time.monotonic() + timeout
@@ -256,6 +237,14 @@ class SqliteBroker(Broker, DeadLetters, Records):
     def purge(self) -> int:
         return self._upkeep.purge()
 
+    def purgeable(self, chosen: Chosen) -> dict[Place, int]:
+        with self._database.reading() as connection:
+            return purge.count(connection, chosen, self._now())
+
+    def remove(self, chosen: Chosen) -> Iterator[int]:
+        for place in chosen.places:
+            yield from purge.slices(self._database, place, chosen.before, self._now())
+
     def dead(self, queue: str | None = None, limit: int = 100, after: str | None = None) -> list[DeadLetter]:
         with self._database.reading() as connection:
             found = connection.execute(statements.DEAD_LETTERS, (queue, after, limit)).fetchall()
@@ -265,7 +254,8 @@ class SqliteBroker(Broker, DeadLetters, Records):
         with self._database.writing() as connection:
             rows_found = (connection.execute(statements.REDRIVE, (id,)).fetchone() for id in ids)
             queues = [row[0] for row in rows_found if row]
-            self._ring(queues)
+            for queue in queues:
+                self._database.ring(queue)
         return len(queues)
 
     def drop(self, ids: Sequence[str]) -> int:
@@ -284,13 +274,18 @@ class SqliteBroker(Broker, DeadLetters, Records):
         if wanted is None:  # else it was a stale holder's word, or no dead letter
             payloads.forget(self._database.folder, id)
 
+    def cursor(self, name: str, now: float) -> Cursor:
+        return ticks.cursor(self._database, name, now)
+
+    def cursors(self, names: Iterable[str]) -> dict[str, Cursor]:
+        return ticks.cursors(self._database, names)
+
+    def fire(self, name: str, seen: Cursor, tick: float, messages: Sequence[Message]) -> bool:
+        return ticks.fire(self._database, name, seen, tick, partial(self.send, messages))
+
     def close(self) -> None:
         self._upkeep.close()
         self._database.close()
-
-
-def _is_large(message: Message) -> bool:
-    return len(message.encode()) > payloads.INLINE
 
 
 def _effect(connection: sqlite3.Connection, sql: str, parameters: Iterable[tuple[Any, ...]]) -> int:

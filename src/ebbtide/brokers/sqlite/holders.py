@@ -18,6 +18,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from ebbtide.brokers.sqlite.files import allocated
+
 SLOTS = 1024
 """How many started and unsettled messages one process can note; further ones count as started by none."""
 
@@ -46,9 +48,12 @@ class Holder:
         self._folder = folder
         _mine.add(self.token)
         unborn = folder / (_UNBORN + self.token)  # it takes its name once it is locked, or somebody could think it dead
-        self._file = os.open(unborn, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            self._file = allocated(unborn, SLOTS * _SLOT.size)
+        except BaseException:
+            unborn.unlink(missing_ok=True)
+            raise
         fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.ftruncate(self._file, SLOTS * _SLOT.size)
         os.rename(unborn, folder / (_HOLDER + self.token))
         self._board = mmap.mmap(self._file, SLOTS * _SLOT.size)
         self._free = list(range(SLOTS - 1, -1, -1))
@@ -123,6 +128,12 @@ def remains(folder: Path, token: str) -> Remains | None:
     with suppress(FileNotFoundError):
         words = (folder / (_LAST_WORDS + token)).read_text("utf-8", "replace")[-16_000:]
     return Remains(frozenset(noted - {(0, 0)}), words)
+
+
+def living(folder: Path) -> int:
+    """How many holders live, this process among them if it is one."""
+    own = any((folder / (_HOLDER + token)).exists() for token in _mine)
+    return own + sum(remains(folder, token) is None for token in tokens(folder))
 
 
 def forget(folder: Path, token: str) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from ebbtide.brokers.sqlite.database import sync_folder
+from ebbtide.brokers.sqlite.files import sync_folder
 
 INLINE = 256 * 1024
 """Bytes a body may have to stay in its row."""
@@ -25,15 +25,20 @@ ABANDONED = 3_600.0
 _PREFIX = "payload-"
 
 
-def put(folder: Path, id: str, body: bytes) -> None:
-    """Have the body on disk under this id."""
-    path = folder / name(id)
-    draft = path.with_name(f"{path.name}.{os.getpid()}.draft")
-    with open(draft, "wb") as file:
-        file.write(body)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(draft, path)
+def put(folder: Path, bodies: Iterable[tuple[str, bytes]]) -> None:
+    """Have these bodies on disk, each under its id; the folder, which holds their names, is flushed once for all."""
+    for id, body in bodies:
+        path = folder / name(id)
+        draft = path.with_name(f"{path.name}.{os.getpid()}.draft")
+        try:
+            with open(draft, "wb") as file:
+                file.write(body)
+                file.flush()
+                os.fsync(file.fileno())
+        except BaseException:  # half a file would use up what little room there is on a full disk
+            draft.unlink(missing_ok=True)
+            raise
+        os.replace(draft, path)
     sync_folder(folder)
 
 
@@ -45,8 +50,8 @@ def get(folder: Path, id: str) -> bytes:
 
 
 def forget(folder: Path, id: str) -> None:
-    """Remove the file under this id, if there is one."""
-    with suppress(FileNotFoundError):
+    """Remove the file under this id, if there is one. If that fails a later sweep will: its message is settled."""
+    with suppress(OSError):
         os.unlink(folder / name(id))
 
 

@@ -66,14 +66,16 @@ create table minutes (                      -- what ended in each minute, for th
     minute integer not null,                -- since 1970
     queue text not null,
     task text not null,
-    succeeded integer not null,
+    succeeded integer not null,             -- attempts, as the next two
     retried integer not null,
     failed integer not null,
-    waited real not null,                   -- seconds, summed, from enqueued or due to started
     ran real not null,                      -- seconds, summed
     longest real not null,                  -- seconds
+    first integer not null,                 -- how many were a message's first attempt
+    waited real not null,                   -- seconds, summed, from due to started; of first attempts alone
     primary key (minute, queue, task)
 ) without rowid;
+create index owners on keys (id);
 """
 
 _STEPS = (_TASKS, _CLOCK_AND_FIGURES)
@@ -96,6 +98,7 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
             f"Nothing was changed"
         )
     connection.execute("pragma journal_mode = wal")
+    connection.execute("select 1 from sqlite_master").fetchone()  # makes the log, which a restored backup lacks
     connection.execute("pragma synchronous = normal")  # database.py flushes the log itself
     connection.execute("pragma temp_store = memory")
     if version < VERSION:

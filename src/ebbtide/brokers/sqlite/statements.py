@@ -11,7 +11,6 @@ insert into tasks (id, task, queue, lane, state, rank, due, tenant, body, outsid
 values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (id) do nothing
 """
 
-DUE = f"select 1 from tasks where state = {DELAYED} and due <= ? limit 1"
 PROMOTE = f"update tasks set state = {READY}, due = null where state = {DELAYED} and due <= ?"
 NEXT_DUE = f"select min(due) from tasks where state = {DELAYED}"
 ANY_READY = f"select 1 from tasks where state = {READY} and queue = ? and lane < ? limit 1"
@@ -67,7 +66,7 @@ delete from tasks where seq in (select seq from tasks where state = {DONE} and p
 PURGE_KEYS = f"""
 delete from keys where (task, key) in (
     select k.task, k.key from keys as k left join tasks as t on t.id = k.id
-    where k.until <= ? and (t.state is null or t.state >= {DONE}) limit ?
+    where k.until <= ? and (t.state is null or t.state = {DONE}) limit ?
 )
 """
 KEY_HELD = f"""
@@ -76,11 +75,23 @@ where k.task = ? and k.key = ? and (k.until > ? or t.state < {DONE})
 """
 TAKE_KEY = "insert or replace into keys (task, key, id, call, until) values (?, ?, ?, ?, ?)"
 
-DEPTH = f"""
-select lane, sum(ready), sum(state = {DELAYED}) - sum(ready and state = {DELAYED}), sum(state = {RUNNING}),
-    sum(state = {DEAD}), min(case when ready then enqueued_at end), min(case when not ready then due end)
-from (select *, state = {READY} or (state = {DELAYED} and due <= ?) as ready from tasks)
-where queue = ? and state <> {DONE} group by lane order by lane
+DEPTH = f"""  -- each state by its own index: most rows of an old file are done
+with lanes (lane, ready, delayed, running, dead, first, due) as (
+    select lane, count(*), 0, 0, 0, min(seq), null from tasks where state = {READY} and queue = ? group by lane
+    union all
+    select lane, sum(due <= ?), sum(due > ?), 0, 0, min(case when due <= ? then seq end),
+        min(case when due > ? then due end)
+    from tasks where state = {DELAYED} and queue = ? group by lane
+    union all
+    select lane, 0, 0, count(*), 0, null, null from tasks where state = {RUNNING} and queue = ? group by lane
+    union all
+    select lane, 0, 0, 0, count(*), null, null from tasks where state = {DEAD} and queue = ? group by lane
+)
+select lane, ready, delayed, running, dead, (select enqueued_at from tasks where seq = first), due from (
+    select lane, sum(ready) as ready, sum(delayed) as delayed, sum(running) as running, sum(dead) as dead,
+        min(first) as first, min(due) as due
+    from lanes group by lane
+) order by lane
 """
 
 OUTSIDE = "select 1 from tasks where id = ? and outside"
@@ -92,7 +103,24 @@ where state = {DEAD} and queue = ifnull(?, queue)
     and id > ifnull(?, '') order by id limit ?
 """
 REDRIVE = f"""
-update tasks set state = {READY}, attempt = 0, suspect = 0, started_at = null, finished_at = null, errors = null
+update tasks set seq = (select max(seq) + 1 from tasks),  -- queues up anew, as in SQS; its group may have gone on
+    state = {READY}, attempt = 0, suspect = 0, started_at = null, finished_at = null, errors = null
 where id = ? and state = {DEAD} returning queue
 """
 DROP = f"delete from tasks where id = ? and state = {DEAD}"
+
+_MEANT = {  # each takes now, and the age
+    "ready": f"(state = {READY} or (state = {DELAYED} and due <= ?)) and enqueued_at <= ?",
+    "delayed": f"state = {DELAYED} and due > ? and enqueued_at <= ?",
+    "dead": f"state = {DEAD} and ? is not null and finished_at <= ?",
+    "done": f"state = {DONE} and ? is not null and finished_at <= ?",
+}
+MEANT_COUNT = {state: f"select count(*) from tasks where {these} and queue = ?" for state, these in _MEANT.items()}
+MEANT = {
+    state: f"select seq, id, outside from tasks where {these} and queue = ? and seq > ? order by seq limit ?"
+    for state, these in _MEANT.items()
+}
+REMOVE = {
+    state: f"delete from tasks where {these} and queue = ? and seq = ? and id = ?" for state, these in _MEANT.items()
+}
+FREE_KEYS = "delete from keys where id = ?"

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from threading import Lock
 
-from ebbtide.brokers.sqlite import bell, holders, payloads, statements
+from ebbtide.brokers.sqlite import figures, holders, payloads, statements
 from ebbtide.brokers.sqlite.database import Database
 from ebbtide.brokers.sqlite.holders import Holder, Remains
 from ebbtide.errors import TaskTimeout, WorkerDied, dotted
@@ -41,12 +41,13 @@ class Upkeep:
     def when_due(self) -> None:
         """Do what is due."""
         now = time.monotonic()
-        if now - self._looked >= EVERY:
-            self._looked = now
-            self.reclaim()
-        if now - self._purged >= PURGE_EVERY:
-            self._purged = now
-            self.purge()
+        with self._database.explained():
+            if now - self._looked >= EVERY:
+                self._looked = now
+                self.reclaim()
+            if now - self._purged >= PURGE_EVERY:
+                self._purged = now
+                self.purge()
 
     def reclaim(self) -> int:
         """Make ready again what dead holders had, and what is held past its loan; how many messages.
@@ -59,14 +60,27 @@ class Upkeep:
         if dead or self._overdue():
             with self._database.writing(safe=False) as connection:
                 for token, left in dead.items():
-                    count += _take_back(connection, token, left)
+                    count += self._take_back(connection, token, left)
                 for (seq,) in connection.execute(statements.OVERDUE, (time.monotonic(),)).fetchall():
-                    count += _started(connection, seq, *_LOAN_RAN_OUT)
+                    count += self._started(connection, seq, *_LOAN_RAN_OUT)
         for token in dead:
             holders.forget(self._database.folder, token)
         if count:
-            bell.ring(self._database.folder, "*", count)
+            self._database.bells.ring("*", count)
         return count
+
+    def _take_back(self, connection: sqlite3.Connection, token: str, left: Remains) -> int:
+        held = connection.execute(statements.HELD_BY, (token,)).fetchall()
+        for seq, claim in held:
+            if (seq, claim) in left.started:
+                self._started(connection, seq, *_reason(left.last_words))
+            else:
+                connection.execute(statements.RECLAIM_UNSTARTED, (seq,))
+        return len(held)
+
+    def _started(self, connection: sqlite3.Connection, seq: int, kind: str, message: str, trace: str) -> int:
+        figures.died(connection, self._now(), seq)
+        return connection.execute(statements.RECLAIM_STARTED, (kind, message, trace, seq)).rowcount
 
     def _dead_holders(self) -> dict[str, Remains]:
         with self._database.reading() as connection:
@@ -86,8 +100,9 @@ class Upkeep:
             with self._database.writing(safe=False) as connection:
                 records = connection.execute(statements.PURGE, (self._now(), SLICE)).rowcount
                 keys = connection.execute(statements.PURGE_KEYS, (self._now(), SLICE)).rowcount
+                counted = figures.purge(connection, self._now(), SLICE)
             gone += records
-            if max(records, keys) < SLICE:
+            if max(records, keys, counted) < SLICE:
                 self._sweep_payloads()
                 return gone
 
@@ -109,20 +124,6 @@ _LOAN_RAN_OUT = (
     "its holder neither settled it nor extended the loan before the visibility timeout",
     "",
 )
-
-
-def _take_back(connection: sqlite3.Connection, token: str, left: Remains) -> int:
-    held = connection.execute(statements.HELD_BY, (token,)).fetchall()
-    for seq, claim in held:
-        if (seq, claim) in left.started:
-            _started(connection, seq, *_reason(left.last_words))
-        else:
-            connection.execute(statements.RECLAIM_UNSTARTED, (seq,))
-    return len(held)
-
-
-def _started(connection: sqlite3.Connection, seq: int, kind: str, message: str, trace: str) -> int:
-    return connection.execute(statements.RECLAIM_STARTED, (kind, message, trace, seq)).rowcount
 
 
 def _reason(words: str) -> tuple[str, str, str]:

@@ -1,0 +1,1 @@
+"""Triggers: what outside of code starts a task."""

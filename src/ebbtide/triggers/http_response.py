@@ -1,0 +1,17 @@
+"""What a task returns to choose more of its answer to an HTTP request than the body."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+
+class Response(NamedTuple):
+    """A whole answer; annotate the task with it: `-> Response`. It travels as any return value does.
+
+    status: 200 to 599. headers: of your own; those that say how the body is sent are the server's. body: bytes as they
+    are (say what they are: `Content-Type`), None for nothing, everything else as JSON.
+    """
+
+    status: int = 200
+    headers: dict[str, str] = {}  # noqa: RUF012 - nobody changes a named tuple's default
+    body: bytes | Any = None
