@@ -9,7 +9,7 @@ from tests.runners import crew_app
 from tests.runners.crew import Crew, hired
 
 from ebbtide.result import Status
-from ebbtide.runners.supervisor import DRAINED, NOT_STARTABLE
+from ebbtide.runners.supervisor import DRAINED, NOT_STARTABLE, NOT_YET_STARTABLE
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_storage_that_cannot_be_opened_may_be_back_later_so_another_attempt_is_w
 ) -> None:
     monkeypatch.setenv("EBBTIDE_BROKER", "sqlite:///missing/queue.db")
     one = crew.one_process()
-    assert one.ended() == 1
+    assert one.ended() == NOT_YET_STARTABLE
     assert one.said.startswith("error: missing/queue.db: there is no folder missing")
 
 

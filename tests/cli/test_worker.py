@@ -1,9 +1,13 @@
 """`ebbtide worker`: what it refuses, what it prints, and that options reach the processes. What a worker does with
 tasks and signals is in tests/runners."""
 
+import json
 import re
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from tests.cli.conftest import Shop
@@ -120,3 +124,68 @@ def test_a_target_that_is_broken_when_a_process_must_be_replaced_ends_it_with_ex
         worker.clear()
     assert "ended with exit code 3; another takes its place" in worker.said
     assert 'leaving.py", line 3, in <module>' in worker.said
+
+
+FORGER = """
+import logging, os
+from ebbtide import App, RetryPolicy
+app = App("a", broker="sqlite:///a.db")
+
+@app.task(retry=RetryPolicy(attempts=1))
+def forge(text: str) -> None:
+    logging.getLogger("shop").warning(text)
+    raise ValueError(text)
+
+@app.task(retry=RetryPolicy(attempts=2, base=0), takes_context=True)
+def leave_once(delivery) -> None:
+    if delivery.attempt == 1:
+        os._exit(3)
+"""
+
+
+def events(text: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_with_json_every_event_is_one_line_whatever_a_task_says(shop: Shop) -> None:
+    (shop.folder / "forger.py").write_text(FORGER)
+    text = 'a\r\nb\x1b[2J\u2028\x00 %s {"event": "forged"}\n{"event": "forged"}'
+    shop.run("enqueue", "forger", "forge", "--args", json.dumps([text]))
+    done = shop.run("worker", "forger", "-p", "1", "--drain", "--log-format", "json")
+    found = events(done.stderr)
+    order = ["worker_started", "process_started", "log", "task", "process_stopped", "worker_stopped"]
+    assert [event["event"] for event in found] == order
+    log, task = found[2:4]
+    assert (log["message"], log["task"], log["logger"]) == (text, "forge", "shop")
+    assert (task["status"], task["error"], task["level"]) == (
+        "failed",
+        {"type": "builtins.ValueError", "message": text},
+        "ERROR",
+    )
+    assert (found[0]["processes"], found[-1]["exit_code"]) == (1, 0)
+    assert len({event["pid"] for event in found}) == 2
+
+
+def test_with_json_successes_are_told_and_so_is_the_death_of_a_process(shop: Shop) -> None:
+    (shop.folder / "forger.py").write_text(FORGER)
+    shop.run("enqueue", "forger", "leave_once")
+    found = events(shop.run("worker", "forger", "-p", "1", "--drain", "--log-format", "json").stderr)
+    (died,) = [event for event in found if event["event"] == "process_died"]
+    assert "ended with exit code 3; another takes its place" in died["message"]
+    (task,) = [event for event in found if event["event"] == "task"]
+    assert (task["task"], task["attempt"], task["status"], task["level"]) == ("leave_once", 2, "succeeded", "INFO")
+
+
+def test_with_json_a_target_that_cannot_be_loaded_later_is_a_line_too(shop: Shop) -> None:
+    given: dict[str, Any] = {
+        "target": "nowhere",
+        "broker": None,
+        "queues": None,
+        "log": "WARNING",
+        "log_format": "json",
+        "settings": {},
+    }
+    command = [sys.executable, "-m", "ebbtide.cli.process", json.dumps(given), "--lifeline", "0"]
+    done = subprocess.run(command, cwd=shop.folder, capture_output=True, text=True, timeout=60)
+    (event,) = events(done.stderr)
+    assert (event["event"], event["error"]["type"]) == ("process_not_started", "ebbtide.errors.TargetError")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Any
@@ -12,6 +11,7 @@ import click
 from ebbtide import strictjson
 from ebbtide.app import App
 from ebbtide.broker import DeadLetter
+from ebbtide.cli.consent import agree
 from ebbtide.cli.letters import PAGE, Choice, takes_filters
 from ebbtide.cli.options import letters_of, takes_app
 from ebbtide.cli.output import answer, answer_fields, answer_json, answer_table, note
@@ -85,7 +85,7 @@ def redrive(app: App, as_json: bool, ids: tuple[str, ...], choice: Choice, every
     letters = letters_of(app)
     chosen, missing = choice.of(ids, every).chosen(letters)
     if every:
-        _agree(f"Redrive {counted(len(chosen), 'dead letter')}?", yes or not chosen)
+        agree(f"Redrive {counted(len(chosen), 'dead letter')}?", yes or not chosen)
     return _carry_out("redriven", letters.redrive, chosen, missing, every, as_json)
 
 
@@ -100,7 +100,7 @@ def drop(app: App, as_json: bool, ids: tuple[str, ...], choice: Choice, every: b
     _remark(app, choice)
     letters = letters_of(app)
     chosen, missing = choice.of(ids, every).chosen(letters)
-    _agree(f"Drop {counted(len(chosen), 'dead letter')} for good?", yes or not chosen)
+    agree(f"Drop {counted(len(chosen), 'dead letter')} for good?", yes or not chosen)
     return _carry_out("dropped", letters.drop, chosen, missing, every, as_json)
 
 
@@ -109,16 +109,6 @@ def _remark(app: App, choice: Choice) -> None:
     for kind, name, known in (("queue", choice.queue, app.queues), ("task", choice.task, app.tasks)):
         if name is not None and name not in known:
             note(f"app {app.name!r} has no {kind} {name!r}.{nearest(name, known)}")
-
-
-def _agree(question: str, agreed: bool) -> None:
-    """Go on only if a person says so."""
-    if agreed:
-        return
-    if not sys.stdin.isatty():
-        raise click.UsageError(f"{question!r} cannot be asked: standard input is no terminal; add --yes.")
-    if not click.confirm(question, err=True):
-        raise click.ClickException("nothing was changed")
 
 
 def _carry_out(

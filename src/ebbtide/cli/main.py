@@ -46,9 +46,12 @@ COMMANDS = {
     ),
     "worker": Entry(lambda: import_module("ebbtide.cli.worker"), "Run the tasks of the app TARGET (module:app)."),
     "tasks": Entry(lambda: import_module("ebbtide.cli.tasks"), "List the tasks of an app."),
+    "schedules": Entry(lambda: import_module("ebbtide.cli.schedules"), "Show what is due by the clock, and when."),
     "queues": Entry(lambda: import_module("ebbtide.cli.queues"), "Show how full the queues are, and their settings."),
     "enqueue": Entry(lambda: import_module("ebbtide.cli.enqueue"), "Enqueue one call of a task, or many."),
     "result": Entry(lambda: import_module("ebbtide.cli.result"), "Show what became of an enqueued task."),
+    "stats": Entry(lambda: import_module("ebbtide.cli.stats"), "Show what the tasks did in the last hour."),
+    "purge": Entry(lambda: import_module("ebbtide.cli.purge"), "Throw messages away for good, with their records."),
     "dlq": Entry(lambda: import_module("ebbtide.cli.dlq"), "List, show, redrive and drop dead letters."),
 }
 

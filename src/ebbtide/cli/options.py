@@ -19,6 +19,8 @@ from ebbtide.brokers.sqlite import SqliteBroker
 from ebbtide.cli.output import note
 from ebbtide.connect.target import load
 from ebbtide.errors import TargetError
+from ebbtide.figures import Figures
+from ebbtide.purge import Purgeable
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3_600.0, "d": 86_400.0, "w": 604_800.0}
@@ -68,6 +70,22 @@ def letters_of(app: App) -> DeadLetters:
     broker = broker_to_read(app)
     if not isinstance(broker, DeadLetters):
         raise TargetError(f"{type(broker).__name__} cannot list its dead letters")
+    return broker
+
+
+def figures_of(app: App) -> Figures:
+    """What the app's broker counted. Raises TargetError where it counts nothing."""
+    broker = broker_to_read(app)
+    if not isinstance(broker, Figures):
+        raise TargetError(f"{type(broker).__name__} keeps no figures of the last hour")
+    return broker
+
+
+def purgeable_of(app: App) -> Purgeable:
+    """The app's broker, to be emptied. Raises TargetError where that cannot be done."""
+    broker = broker_to_read(app)
+    if not isinstance(broker, Purgeable):
+        raise TargetError(f"{type(broker).__name__} cannot be purged from here")
     return broker
 
 

@@ -8,8 +8,9 @@ import click
 
 from ebbtide.app import App
 from ebbtide.broker import Depth
-from ebbtide.cli.options import broker_to_read, takes_app
+from ebbtide.cli.options import broker_to_read, duration, takes_app
 from ebbtide.cli.output import answer, answer_json, answer_table
+from ebbtide.cli.watch import watch
 from ebbtide.cli.words import span
 from ebbtide.queue import Queue
 
@@ -19,11 +20,23 @@ SETTINGS = ("queue", "runner", "lanes#", "at once#", "timeout#", "loan#", "attem
 
 @click.command(epilog="\b\nExample:  ebbtide queues shop:app --json | jq '[.[].depth[].dead] | add'")
 @takes_app
-def command(app: App, as_json: bool) -> None:
+@click.option(
+    "--watch",
+    "every",
+    type=duration,
+    is_flag=False,
+    flag_value="2",
+    metavar="[SECONDS]",
+    help="Look again and again, with rates; q or Ctrl-C ends. Put it last, or write --watch=10.",
+)
+def command(app: App, as_json: bool, every: float | None) -> None:
     """Show how full the queues are, and their settings.
 
     'oldest ready' is how long ago the oldest message that could run was enqueued: how far behind the workers are.
     """
+    if every is not None:
+        watch(app, max(every, 0.1), as_json)
+        return
     broker = broker_to_read(app)
     depths = {queue: _lanes(queue, broker.depth(queue.name)) for queue in app.queues.values()}
     if as_json:

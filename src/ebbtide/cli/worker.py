@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import sys
+from functools import partial
 from typing import Any
 
 import click
 
 from ebbtide.app import App
+from ebbtide.cli.http import address, listen, routes_of, url_of, web_command
 from ebbtide.cli.options import broker_of, duration
-from ebbtide.cli.output import note
+from ebbtide.cli.telling import teller
 from ebbtide.connect.target import load
 from ebbtide.errors import TargetError
 from ebbtide.names import nearest
-from ebbtide.runners.supervisor import Supervisor
+from ebbtide.runners.logs import FORMS
+from ebbtide.runners.supervisor import Command, Supervisor
 
 
 def _cores() -> int:
@@ -49,7 +53,13 @@ def _cores() -> int:
     metavar="SECONDS",
     help="For what runs to end in, after a stop.",
 )
+@click.option("--http", type=address, metavar="[HOST:]PORT", help="Serve routes, results and health here.")
+@click.option("--no-schedules", is_flag=True, help="Leave what is due by the clock to other workers.")
 @click.option("--verbose", "-v", is_flag=True, help="Tell successes, too.")
+@click.option(
+    "--log-format", type=click.Choice(FORMS), default="text", show_default=True, help="json: a line for every event."
+)
+@click.option("--http-of-routes", is_flag=True, hidden=True)  # given by `ebbtide dev`: --http only if there are routes
 @click.option("--leash", type=int, hidden=True)  # given by `ebbtide dev`: a descriptor that ends when dev does
 def command(target: str, **options: Any) -> None:
     """Run the tasks of the app TARGET (module:app)."""
@@ -59,24 +69,39 @@ def command(target: str, **options: Any) -> None:
         if options["broker"]:
             app.use(options["broker"])
         broker_of(app).depth(options["queues"][0])  # storage that cannot be used is told at once
+        routes = routes_of(app)
     finally:
         app.close()
-    sys.exit(supervise(target, **options))
+    wanted = options["http"] and (routes or not options["http_of_routes"])
+    listening = listen(*options["http"]) if wanted else None
+    sys.exit(supervise(target, listening, routes, **options))
 
 
-def supervise(target: str, **options: Any) -> int:
-    """Keep the processes running that `options` ask for; the exit code."""
+def supervise(target: str, listening: socket.socket | None, routes: list[str], **options: Any) -> int:
+    """Keep the processes running that `options` ask for, and a web process if there is a socket; the exit code."""
     given = {
         "target": target,
         "broker": options["broker"],
         "queues": options["queues"],
+        "log_format": options["log_format"],
         "log": "INFO" if options["verbose"] else "WARNING",
+        "schedules": not options["no_schedules"],
         "settings": {name: options[name] for name in ("threads", "concurrency", "grace", "drain")},
     }
     processes = options["processes"]
-    note(f"{processes} worker process{'es' if processes > 1 else ''} for {target}; Ctrl-C stops")
-    argv = [sys.executable, "-m", "ebbtide.cli.process", json.dumps(given)]
-    return Supervisor(argv, processes, options["grace"], note, options["leash"]).run()
+    tell = teller(options["log_format"])
+    started = f"{processes} worker process{'es' if processes > 1 else ''} for {target}; Ctrl-C stops"
+    tell(started, event="worker_started", target=target, processes=processes)
+    commands = [Command([sys.executable, "-m", "ebbtide.cli.process", json.dumps(given)])] * processes
+    if listening:
+        commands.append(web_command(listening, given))
+        at, served = url_of(listening), ", ".join(routes) or "no routes, results and health alone"
+        tell(f"{at} serves {served}", event="web_started", url=at, routes=routes)
+    died = partial(tell, event="process_died", level="WARNING")
+    code = Supervisor(commands, options["grace"], died, options["leash"]).run()
+    if options["log_format"] == "json":
+        tell("stopped", event="worker_stopped", exit_code=code)
+    return code
 
 
 def _queues(app: App, wanted: str | None) -> list[str]:

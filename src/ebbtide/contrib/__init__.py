@@ -1,0 +1,1 @@
+"""Doors for frameworks and services that others make."""
