@@ -21,7 +21,7 @@ PIP_CA = $${SSL_CERT_FILE:-$${PIP_CERT:-$$($(PYTHON) -m pip config get global.ce
 WITH_CA = ca="$(PIP_CA)"; if [ -n "$$ca" ]; then export SSL_CERT_FILE="$$ca"; fi
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all check fmt bench lock clean
+.PHONY: help setup demo test test-all chaos check fmt bench lock clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 12
@@ -56,6 +56,9 @@ test-all: setup  ## run the tests on every other Python found here, each in an e
 	  done; \
 	done; echo "Ran on:$${found:- no other Python found}"; test -z "$$failed" || { echo "Failed on:$$failed"; exit 1; }
 
+chaos: setup  ## hold every row of the bar to its promise at full size (CHAOS="--seed 7 --only R1,C3")
+	$(BIN)/python -m tests.bar $(CHAOS)
+
 check: setup  ## lint, format, types, layers, security
 	$(BIN)/ruff check $(PATHS)
 	$(BIN)/ruff format --check $(PATHS)
@@ -67,8 +70,9 @@ fmt: setup  ## put the code into its form
 	$(BIN)/ruff check --fix $(PATHS)
 	$(BIN)/ruff format $(PATHS)
 
-bench: setup  ## measure
-	@set -e; for file in benchmarks/[!_]*.py; do test -e "$$file" || { echo "nothing to measure yet"; exit 0; }; echo "== $$file"; $(BIN)/python "$$file"; done
+bench: setup  ## measure beside the peers, and how it scales; on a quiet machine, half an hour (BENCH="--rounds 1")
+	$(BIN)/python benchmarks/embedded.py --write benchmarks/RESULTS.md $(BENCH)
+	$(BIN)/python benchmarks/scaling.py $(BENCH)
 
 lock:  ## write uv.lock anew from pyproject.toml, keeping what need not change
 	@$(GET_UV)

@@ -19,6 +19,7 @@ from tests.bar.queuefile import call, report
 from ebbtide.broker import Settlement
 from ebbtide.brokers.sqlite import SqliteBroker
 from ebbtide.queue import Queue
+from ebbtide.result import Status
 
 BATCH = 50
 IDLE = 1.0  # seconds without a task, after which the consumer goes home
@@ -80,7 +81,12 @@ class Producer:
                 continue
             last = time.monotonic()
             self.broker.ack([Settlement(d, report(d.message.id)) for d in deliveries])
-            self.note("done", [d.message.id for d in deliveries])
+            ids = [d.message.id for d in deliveries]
+            if self.random.random() < 0.5:  # done is for good once a worker has flushed, or once anybody has seen it
+                self.broker.flush()
+            elif any(record.status is not Status.SUCCESSFUL for record in self.broker.load(ids).values()):
+                raise AssertionError("acknowledged and not done")
+            self.note("done", ids)
 
     def forked(self, count: int) -> None:
         """A process that has used its broker forks and ends; the child goes on with the same broker."""

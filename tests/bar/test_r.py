@@ -10,10 +10,17 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.bar import powercut
+from tests.bar import powercut, r11_identity, smalldisk
 
 ROOT = Path(__file__).parents[2]
 needs_a_power_cut = pytest.mark.skipif(not powercut.compiler(), reason="R3 needs Linux and a C compiler (cc)")
+needs_a_small_disk = pytest.mark.skipif(
+    not smalldisk.possible(), reason="R5 needs Linux and a mount namespace (unshare --user --mount)"
+)
+
+needs_pid_namespaces = pytest.mark.skipif(
+    r11_identity.isolation() is None, reason="R11's names need pid namespaces (unshare --pid)"
+)
 
 
 def command(row: str, *options: str) -> tuple[int, str]:
@@ -39,8 +46,29 @@ def test_r3_a_power_cut_loses_nothing_acknowledged() -> None:
     assert code == 0, said
 
 
+def test_r4_writers_wait_their_turn() -> None:
+    code, said = command("r4_writers", "--seed", "1")
+    assert code == 0, said
+
+
+@needs_a_small_disk
+def test_r5_a_full_disk_loses_nothing() -> None:
+    code, said = command("r5_disk_full", "--seed", "1")
+    assert code == 0, said
+
+
 def test_r6_no_message_ends_a_worker() -> None:
     code, said = command("r6_poison", "--seed", "1")
+    assert code == 0, said
+
+
+def test_r7_a_task_that_ends_its_worker_is_set_aside() -> None:
+    code, said = command("r7_crash_poison", "--seed", "1")
+    assert code == 0, said
+
+
+def test_r8_a_clock_that_is_set_and_a_frozen_process_lose_nothing() -> None:
+    code, said = command("r8_clock", "--seed", "1")
     assert code == 0, said
 
 
@@ -54,6 +82,26 @@ def test_r10_a_late_holder_changes_nothing() -> None:
     assert code == 0, said
 
 
+def test_r11_a_holder_is_known_by_its_life_not_by_its_name() -> None:
+    code, said = command("r11_identity", "--seed", "1")
+    assert code == 0, said
+
+
+def test_r12_every_broker_does_what_the_model_says() -> None:
+    code, said = command("r12_model", "--seed", "1")
+    assert code == 0, said
+
+
+def test_r13_an_older_file_runs_and_a_newer_one_is_refused() -> None:
+    code, said = command("r13_releases", "--seed", "1")
+    assert code == 0, said
+
+
+def test_r14_an_old_file_is_as_quick_as_a_new_one() -> None:
+    code, said = command("r14_age", "--seed", "1")
+    assert code == 0, said
+
+
 @pytest.mark.parametrize(
     ("row", "fault", "sizes"),
     [
@@ -62,10 +110,19 @@ def test_r10_a_late_holder_changes_nothing() -> None:
         ("r2_crash_points", "commit-skipped", []),
         ("r2_crash_points", "no-transaction", []),
         pytest.param("r3_power_cut", "fast", ["--tasks", "160", "--cuts", "8"], marks=needs_a_power_cut),
+        ("r4_writers", "no-waiting", []),
+        pytest.param("r5_disk_full", "swallow", [], marks=needs_a_small_disk),
         ("r6_poison", "escape", []),
+        ("r7_crash_poison", "no-crash-count", []),
+        ("r8_clock", "wall-clock", []),
         ("r9_sigterm", "ignore-sigterm", []),
         ("r10_fencing", "without-claim", ["--interleavings", "50"]),
         ("r10_fencing", "without-state", ["--interleavings", "50"]),
+        pytest.param("r11_identity", "host-and-pid", [], marks=needs_pid_namespaces),
+        ("r12_model", "retry-order", []),
+        ("r13_releases", "version-bumped", []),
+        ("r13_releases", "newer-is-opened", []),
+        ("r14_age", "no-index", ["--claims", "50"]),
     ],
 )
 def test_a_planted_fault_is_found(row: str, fault: str, sizes: list[str]) -> None:

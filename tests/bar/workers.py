@@ -27,12 +27,14 @@ class Line(NamedTuple):
 class Place:
     """A folder with a queue file, the log of its tasks and what workers said."""
 
-    def __init__(self, folder: Path, fault: str | None) -> None:
-        self.path, self.log, self.said = folder / "queue.db", folder / "log", folder / "said"
+    def __init__(self, folder: Path, fault: str | None, target: str = TARGET, queue: str = "queue.db") -> None:
+        self.path, self.log, self.said = folder / queue, folder / "log", folder / "said"
+        self._target = target
         self._environment = {
             **os.environ,
             "BAR_FOLDER": str(folder),
             "BAR_FAULT": fault or "",
+            "BAR_QUEUE": queue,
             "PYTHONPATH": str(ROOT),
             "PYTHONDONTWRITEBYTECODE": "1",
         }
@@ -46,16 +48,16 @@ class Place:
 
     def start(self, *options: str) -> Worker:
         """A worker in a process group of its own."""
-        argv = [sys.executable, "-m", "ebbtide.cli", "worker", TARGET, *options]
+        argv = [sys.executable, "-m", "ebbtide.cli", "worker", self._target, *options]
         with self.said.open("ab") as said:
             process = subprocess.Popen(
-                argv, cwd=self.path.parent, env=self._environment, stdout=said, stderr=said, start_new_session=True
+                argv, cwd=self.log.parent, env=self._environment, stdout=said, stderr=said, start_new_session=True
             )
         return Worker(process)
 
     def alive(self) -> list[int]:
         """Processes of the log that still live; none is seen where there is no /proc."""
-        mine = f"BAR_FOLDER={self.path.parent}".encode()
+        mine = f"BAR_FOLDER={self.log.parent}".encode()
         return [pid for pid in {line.pid for line in self.lines()} if mine in _environment(pid)]
 
 
