@@ -29,7 +29,12 @@ from ebbtide.message import Lineage, Message
 from ebbtide.queue import Queue
 from ebbtide.retry import RetryPolicy
 from ebbtide.task import Task
+from ebbtide.triggers.cron import FIELDS, Field
+from ebbtide.triggers.http import MAX_BODY
+from ebbtide.triggers.http_problem import TITLES
+from ebbtide.triggers.schedule import Schedule
 from ebbtide.values import ValueRefused, codec_for
+from ebbtide.web import body, events, server, site
 
 
 class Colour(enum.Enum):
@@ -244,6 +249,77 @@ def test_the_exit_codes_are_those_the_help_names() -> None:
     assert listed == re.findall(r"\b(\d+) [a-z]", (main.epilog or "").partition(".\n")[0])
 
 
+def test_the_statuses_of_problems_are_those_there_are() -> None:
+    (table,) = tables("reference/http.md", "Problems")
+    assert [int(_code(status)) for status, _ in table] == list(TITLES)
+
+
+def test_the_limits_of_the_web_are_those_that_are_kept() -> None:
+    (table,) = tables("reference/http.md", "Limits")
+    kept = [MAX_BODY, body.HELD, events.MAX_HEAD, server.MAX_CONNECTIONS, server.HEAD_SECONDS, body.SECONDS]
+    kept += [server.IDLE_SECONDS, site.LONGEST_WAIT]
+    assert [float(value.split()[0].replace(",", "")) for _, value in table] == kept
+
+
+def test_the_parameters_of_a_schedule_are_those_of_its_class() -> None:
+    (table,) = tables("reference/schedules.md", "Schedules")
+    known = []
+    for parameter in inspect.signature(Schedule).parameters.values():
+        default = {} if parameter.name == "arguments" else parameter.default  # a mapping that cannot be changed
+        known.append((parameter.name, "" if default is parameter.empty else repr(default)))
+    assert [(_code(name), default.strip("`")) for name, default, _ in table] == known
+
+
+_MARKS = {"*": "*", ",": "{},{}", "-": "{}-{}", "/": "{}/2", "?": "?", "L": "L", "W": "{}W", "#": "{}#1"}
+_CRON_FIELDS, _CRON_MARKS = tables("reference/schedules.md", "cron")
+
+
+@pytest.mark.parametrize(
+    ("field", "row"), list(zip(FIELDS, _CRON_FIELDS, strict=True)), ids=[field.name for field in FIELDS]
+)
+def test_a_field_of_a_cron_takes_what_the_page_says(field: Field, row: list[str]) -> None:
+    name, values, marks = row
+    assert (name, *map(int, re.findall(r"\d+", values))) == (field.name, field.low, field.high)
+    assert re.findall(r"[A-Z]{3}", values) == [*field.words[:1], *field.words[-1:]]
+    low = 2028 if field.name == "year" else 2
+    for mark, form in _MARKS.items():
+        fields = {f.name: "?" if f.name == "day-of-week" else "*" for f in FIELDS}
+        if field.name == "day-of-week":
+            fields["day-of-month"] = "*" if mark == "?" else "?"
+        elif mark == "?":
+            fields["day-of-week"] = "*"
+        fields[field.name] = form.format(low, low + 1)
+        assert _is_schedule(fields) == (mark in _code(marks)), fields
+
+
+@pytest.mark.parametrize("written", [code for row in _CRON_MARKS for code in re.findall(r"`([^`]+)`", row[0])])
+def test_a_wildcard_that_is_shown_may_be_written(written: str) -> None:
+    values = written.replace("A", "1").replace("B", "6").replace("N", "2") if written[0] in "A*" else written
+    places = [
+        {"month": values},
+        {"day-of-month": values},
+        {"day-of-month": values, "day-of-week": "*"},
+        {"day-of-week": values, "day-of-month": "?"},
+    ]
+    assert any(_is_schedule({**dict.fromkeys((f.name for f in FIELDS), "*"), "day-of-week": "?", **p}) for p in places)
+
+
+def _is_schedule(fields: dict[str, str]) -> bool:
+    try:
+        Schedule(f"cron({' '.join(fields.values())})")
+    except errors.DeclarationError:
+        return False
+    return True
+
+
 def test_the_pages_of_the_reference_are_all_compared() -> None:
-    compared = {"cli.md", "configuration.md", "envelope.md", "errors.md", "types-that-travel.md"}
+    compared = {
+        "cli.md",
+        "configuration.md",
+        "envelope.md",
+        "errors.md",
+        "http.md",
+        "schedules.md",
+        "types-that-travel.md",
+    }
     assert {path.name for path in (DOCS / "reference").iterdir()} == compared
