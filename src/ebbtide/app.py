@@ -310,13 +310,15 @@ class App:
         )
         for trigger in triggers:
             trigger.check(name, task.signature.parameters)
-            self._claimed(name, trigger)
+            self._claimed(name, trigger, triggers)
         if triggers:
             task = replace(task, triggers=tuple(trigger.bound(lambda: task.signature) for trigger in triggers))
         self._tasks[name] = task
         return task
 
-    def _claimed(self, name: str, trigger: Trigger) -> None:
+    def _claimed(self, name: str, trigger: Trigger, beside: Sequence[Trigger]) -> None:
+        if trigger.claim and sum(trigger.claim == other.claim for other in beside) > 1:
+            raise DeclarationError(f"task {name!r} has {trigger.claim} twice; leave one out")
         for task in self._tasks.values():
             if trigger.claim and any(trigger.claim == other.claim for other in task.triggers):
                 raise DeclarationError(f"tasks {task.name!r} and {name!r} both have {trigger.claim}; change one")

@@ -92,7 +92,7 @@ class Settlement(NamedTuple):
 class Depth(NamedTuple):
     """How many messages a queue holds, by state.
 
-    oldest: age in seconds of the oldest ready one. due_in: seconds until the next delayed one is due.
+    oldest: age in seconds of the ready one that came first. due_in: seconds until the next delayed one is due.
     """
 
     ready: int = 0

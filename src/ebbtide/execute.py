@@ -78,7 +78,7 @@ async def decide(app: App, delivery: Delivery, *, answer: bool = False) -> Outco
     token = current.set(delivery)
     try:
         value = _call(app.middleware, task, delivery)(message)
-        if inspect.isawaitable(value):
+        if value is not None and inspect.isawaitable(value):
             value = await value
         packed = task.signature.pack_result(value) if answer or task.queue.results else "null"
         return Succeeded(packed, started, app.now())
@@ -217,18 +217,22 @@ def _report(app: App, delivery: Delivery, outcome: Outcome) -> Report | None:
     except EnvelopeError:
         id, name, enqueued_at, waited = "", "", outcome.started_at, None
     queue = app.queues.get(delivery.queue)
-    status = {Succeeded: Status.SUCCESSFUL, TryAgain: Status.READY, Failed: Status.FAILED}[type(outcome)]
+    status, error, text = Status.SUCCESSFUL, None, None
+    if isinstance(outcome, Succeeded):
+        text = outcome.value
+    else:
+        status, error = Status.READY if isinstance(outcome, TryAgain) else Status.FAILED, outcome.error
     return Report(
-        id=id,
-        task=name,
-        status=status,
-        attempt=delivery.attempt,
-        keep=queue.results if queue else 0.0,
-        enqueued_at=enqueued_at,
-        started_at=outcome.started_at,
-        finished_at=outcome.finished_at if status.finished else None,
-        value=outcome.value if isinstance(outcome, Succeeded) else None,
-        error=None if isinstance(outcome, Succeeded) else outcome.error,
-        ran=outcome.finished_at - outcome.started_at,
-        waited=waited,
+        id,
+        name,
+        status,
+        delivery.attempt,
+        queue.results if queue else 0.0,
+        enqueued_at,
+        outcome.started_at,
+        None if status is Status.READY else outcome.finished_at,
+        text,
+        error,
+        outcome.finished_at - outcome.started_at,
+        waited,
     )

@@ -81,6 +81,7 @@ def flood(site: Served, size: int, chunked: bool) -> tuple[int, int]:
             while sent < size:
                 connection.send(b"%x\r\n%s\r\n" % (CHUNK, part) if chunked else part)
                 sent += CHUNK
+            connection.send(b"0\r\n\r\n" if chunked else b"")
         with suppress(ConnectionError, http.client.HTTPException):
             return connection.getresponse().status, sent
         return 0, sent

@@ -50,7 +50,7 @@ def test_a5_two_requests_under_one_key_are_one_task() -> None:
         ("a1_openapi", "wrong-schema", ["--examples", "2"]),
         ("a1_openapi", "crash", ["--examples", "2"]),
         ("a2_bad_input", "told", ["--requests", "20"]),
-        ("a4_slow_and_big", "unlimited", ["--slow", "4", "--seconds", "1"]),
+        ("a4_slow_and_big", "unlimited", ["--slow", "4", "--seconds", "1", "--megabytes", "40"]),
         ("a5_idempotency", "keyless", ["--posts", "10"]),
     ],
 )

@@ -176,6 +176,13 @@ def test_two_tasks_cannot_share_a_route_whatever_its_parameters_are_called() -> 
     assert list(app.tasks) == ["first", "third"]
 
 
+def test_a_task_cannot_have_a_route_twice() -> None:
+    with pytest.raises(DeclarationError, match="task 'work' has GET /x twice; leave one out"):
+
+        @App("a").task(Http("GET", "/x"), Http("GET", "/x"))
+        def work() -> None: ...
+
+
 def test_a_route_is_a_frozen_value() -> None:
     http = Http("GET", "/x")
     assert http == Http("GET", "/x") != Http("GET", "/y")

@@ -200,9 +200,9 @@ def test_more_calls_than_may_run_at_once_are_answered_503() -> None:
 def test_calls_wait_for_a_thread_and_their_time_runs_from_their_start() -> None:
     app = make_app()
 
-    @app.task(Http("GET", "/nap"), queue="short")
+    @app.task(Http("GET", "/nap"), queue=Queue("mid", timeout=2))
     def nap() -> str:
-        time.sleep(0.15)
+        time.sleep(0.8)
         return "done"
 
     with serving(app, settings=Settings(threads=1)) as site, ThreadPoolExecutor(4) as threads:

@@ -40,6 +40,7 @@ class Bells:
         self._board: mmap.mmap | None = None
         self._pipes: dict[int, int] = {}  # this process's, by their place on the board
         self._free: list[int] = []
+        self._others: dict[int, int] = {}  # pipes of whom this process has woken
 
     def open(self) -> None:
         """Have the board; again it does nothing."""
@@ -113,14 +114,19 @@ class Bells:
         return self._folder / f"bell-{place}"
 
     def _rung(self, place: int) -> bool:
-        try:
-            pipe = os.open(self._pipe(place), os.O_WRONLY | os.O_NONBLOCK)
-        except OSError:  # it died asleep, or its pipe was taken away
-            return False
-        with suppress(OSError):
-            os.write(pipe, b"!")
-        os.close(pipe)
-        return True
+        with self._lock:
+            known = self._others.get(place)
+            if known is not None:
+                if _written(known):
+                    return True
+                os.close(known)  # who slept there is gone; another one may by now
+                del self._others[place]
+            try:
+                pipe = os.open(self._pipe(place), os.O_WRONLY | os.O_NONBLOCK)
+            except OSError:  # it died asleep, or its pipe was taken away
+                return False
+            self._others[place] = pipe
+            return _written(pipe)
 
     def close(self) -> None:
         """Take this process's pipes away; whatever sleeps here is woken first."""
@@ -132,12 +138,23 @@ class Bells:
 
     def let_go(self) -> None:
         """Close the files and leave them there: in a child they are its parent's."""
-        for pipe in self._pipes.values():
+        for pipe in [*self._pipes.values(), *self._others.values()]:
             os.close(pipe)
         if self._board is not None:
             self._board.close()
             os.close(self._file)
-        self._board, self._pipes, self._free = None, {}, []
+        self._board, self._pipes, self._free, self._others = None, {}, [], {}
+
+
+def _written(pipe: int) -> bool:
+    """Whether somebody who has the pipe open will find a byte in it."""
+    try:
+        os.write(pipe, b"!")
+    except BlockingIOError:  # it is full of them
+        return True
+    except OSError:
+        return False
+    return True
 
 
 def _write_names(board: mmap.mmap, place: int, queues: Iterable[str]) -> None:

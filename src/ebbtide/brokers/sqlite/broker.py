@@ -31,7 +31,7 @@ from ebbtide.ticks import Cursor, Ticks
 FRESH = 5.0
 """Seconds after its end during which a task's settlement may not be on disk yet, with much to spare."""
 
-NAP = 1.0
+NAP = 2.0
 """Seconds a waiting receiver sleeps at most between looks at what dead holders left and what falls due."""
 
 

@@ -39,8 +39,8 @@ class Sender:
                 payloads.put(folder, large)
         if any(message.key for message in messages):  # one by one: a key may be held by an earlier one of the batch
             with self._database.writing() as connection:
-                ids = [self._send_unique(connection, message) for message in messages]
                 self._ring(messages)
+                ids = [self._send_unique(connection, message) for message in messages]
             return ids
         if self._database.nested:  # to wait for another thread here would be to wait for ourselves
             self._store(messages)
@@ -51,8 +51,8 @@ class Sender:
     def _store(self, messages: Sequence[Message]) -> None:
         rows = [self._row(message) for message in messages]
         with self._database.writing() as connection:
-            connection.executemany(statements.INSERT, rows)
             self._ring(messages)
+            connection.executemany(statements.INSERT, rows)
 
     def _ride(self, mine: _Rider) -> None:
         with self._lock:
@@ -118,8 +118,9 @@ class Sender:
         return (m.id, m.task, m.queue, m.lane, state, -m.priority, due, m.group, body, outside, m.enqueued_at)
 
     def _ring(self, messages: Sequence[Message]) -> None:
+        """Wake one sleeper for each message, before there is one: it comes to the gate, and waits there for us."""
         for queue, count in Counter([message.queue for message in messages]).items():
-            self._database.ring(queue, count)
+            self._database.bells.ring(queue, count)
 
 
 class _Rider:
