@@ -12,7 +12,7 @@ from typing import Any, Generic, NamedTuple, ParamSpec, Protocol, TypeVar
 
 from ebbtide.broker import current
 from ebbtide.errors import ArgumentError
-from ebbtide.ids import new_id
+from ebbtide.ids import new_ids
 from ebbtide.message import Lineage, Message
 from ebbtide.queue import Queue
 from ebbtide.result import Result
@@ -27,6 +27,9 @@ R = TypeVar("R")
 Seconds = float | timedelta
 Call = Sequence[Any] | Mapping[str, Any]
 """One call for `enqueue_many`: a tuple or list of positional arguments, or a mapping of keyword arguments."""
+
+Packed = tuple[list[Any], dict[str, Any]]
+"""The arguments of one call as JSON values: positional, and by keyword."""
 
 
 class House(Protocol):
@@ -108,7 +111,7 @@ class Task(Generic[P, C, R]):
         Each is a sequence of positional or a mapping of keyword arguments. Raises as `enqueue` does; an ArgumentError
         says which call.
         """
-        return self._submit([self._one_of_many(index, call) for index, call in enumerate(calls)])
+        return self._submit(self._messages([self._packed(index, call) for index, call in enumerate(calls)]))
 
     def using(
         self,
@@ -158,40 +161,47 @@ class Task(Generic[P, C, R]):
 
     def message(self, *args: P.args, **kwargs: P.kwargs) -> Message:
         """The message `enqueue` would store. Raises ArgumentError."""
-        return self._message(*self.signature.pack(args, kwargs))
+        return self._messages([self.signature.pack(args, kwargs)])[0]
 
     def message_of(self, args: list[Any], kwargs: dict[str, Any]) -> Message:
         """The message of a call whose arguments are JSON already, as a trigger reads them. Raises CallRefused."""
         self.signature.unpack(args, kwargs)
-        return self._message(args, kwargs)
+        return self._messages([(args, kwargs)])[0]
 
     def result(self, id: str) -> Result[R]:
         """A handle on an enqueued call of this task, by its id; reads nothing yet."""
         handle: Result[R] = self.house.handle(id, self)
         return handle
 
-    def _message(self, args: list[Any], kwargs: dict[str, Any]) -> Message:
+    def _messages(self, calls: list[Packed]) -> list[Message]:
+        """The messages of calls made now."""
         now = self.house.now()
-        id = new_id(now)
         said = self.options
         parent = current.get()
-        return Message(
-            id,
-            self.name,
-            self.queue.name,
-            parent.lineage.child(parent.message.id, parent.message.task) if parent else Lineage(id),
-            now,
-            self._lane(parent.lane if parent else 0),
-            args,
-            kwargs,
-            said.run_after if said.delay is None else now + said.delay,
-            said.expires_at if said.expires is None else now + said.expires,
-            said.key,
-            said.key_window,
-            said.group,
-            said.priority,
-            dict(said.headers),
-        )
+        inherited = parent and parent.lineage.child(parent.message.id, parent.message.task)
+        lane = self._lane(parent.lane if parent else 0)
+        run_after = said.run_after if said.delay is None else now + said.delay
+        expires_at = said.expires_at if said.expires is None else now + said.expires
+        return [
+            Message(
+                id,
+                self.name,
+                self.queue.name,
+                inherited or Lineage(id),
+                now,
+                lane,
+                args,
+                kwargs,
+                run_after,
+                expires_at,
+                said.key,
+                said.key_window,
+                said.group,
+                said.priority,
+                dict(said.headers),
+            )
+            for id, (args, kwargs) in zip(new_ids(now, len(calls)), calls, strict=True)
+        ]
 
     def _lane(self, inherited: int) -> int:
         if self.options.lane is not None:
@@ -201,12 +211,12 @@ class Task(Generic[P, C, R]):
     def _submit(self, messages: list[Message]) -> list[Result[R]]:
         return [self.house.handle(id, self) for id in self.house.submit(messages)]
 
-    def _one_of_many(self, index: int, call: Call) -> Message:
+    def _packed(self, index: int, call: Call) -> Packed:
         try:
             if type(call) is tuple or (isinstance(call, Sequence) and not isinstance(call, (str, bytes))):
-                return self._message(*self.signature.pack(call, {}))
+                return self.signature.pack(call, {})
             if isinstance(call, Mapping):
-                return self._message(*self.signature.pack((), call))
+                return self.signature.pack((), call)
             raise ArgumentError(
                 f"task {self.name!r}: a tuple of positional or a dict of keyword arguments expected, got {call!r:.80}"
             )
