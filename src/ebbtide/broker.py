@@ -136,6 +136,10 @@ class Broker(ABC):
     def receive(self, queues: Sequence[Queue], limit: int, wait: float = 0.0) -> list[Delivery]:
         """Up to `limit` messages of these queues, on loan; waits at most `wait` seconds for the first, asleep."""
 
+    def listen(self, queues: Sequence[Queue], wait: float) -> bool:
+        """Wait until a receive may find something, at most `wait` seconds; whether it may. Claims nothing."""
+        return True
+
     @abstractmethod
     def ack(self, settled: Sequence[Settlement]) -> int:
         """These are done."""

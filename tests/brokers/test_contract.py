@@ -991,3 +991,10 @@ def test_very_many_are_removed_in_slices(broker: Embedded) -> None:
     slices = list(broker.remove(chosen("ready")))
     assert sum(slices) == 1_201
     assert state(broker) == Depth()
+
+
+def test_listening_ends_when_there_is_something_and_claims_nothing(broker: Embedded) -> None:
+    send(broker, "a")
+    assert broker.listen([QUEUE], PATIENCE)
+    assert broker.depth("default")[0].ready == 1
+    assert ids(take(broker)) == ["a"]

@@ -31,6 +31,9 @@ WAIT = 5.0
 ASYNC_MARGIN = 1.0
 """Seconds after its cancellation that an `async def` task has to end before the process is ended."""
 
+LINGER = 0.002
+"""Seconds an outcome may wait for the next message while they come one by one, so that both share one write."""
+
 DRAIN_HORIZON = 60.0
 """A draining worker waits for what is due within so many seconds, and leaves what is delayed longer."""
 
@@ -79,6 +82,7 @@ class Worker:
         self._loop: EventLoop | None = None
         self._threads = ThreadPoolExecutor(settings.threads, "ebbtide-task") if settings.threads else None
         self._on_threads: set[str] = set()  # receipts
+        self._one_by_one = False  # whether messages come in close succession, yet none waits
         self._stopped = False
         self.drained = False
         """Whether it ended because the queues were empty."""
@@ -126,10 +130,15 @@ class Worker:
         if not room:
             self._held.wait_until(lambda: self._room() > 0, timeout=MOMENT)
             return True
+        broker = self._app.broker
+        if self._one_by_one and self._held.unsettled:
+            self._one_by_one = broker.listen(self._queues, LINGER)
         with self._held.settling():
-            taken = self._app.broker.receive(self._queues, room)
+            taken = broker.receive(self._queues, room)
         if not taken and not self._stopped:
-            taken = self._app.broker.receive(self._queues, room, DRAIN_LOOK if self._settings.drain else WAIT)
+            began = time.monotonic()
+            taken = broker.receive(self._queues, room, DRAIN_LOOK if self._settings.drain else WAIT)
+            self._one_by_one = bool(taken) and time.monotonic() - began < LINGER
         self._pace.claimed(len(taken))
         self._held.claimed(taken)
         return bool(taken)

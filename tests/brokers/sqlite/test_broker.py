@@ -406,3 +406,16 @@ def test_on_a_full_disk_the_queue_can_still_be_emptied(path: Path) -> None:
     assert broker.ack([Settlement(delivery) for delivery in taken]) == 50
     assert count(broker) == Depth()
     broker.close()
+
+
+def test_who_listens_in_vain_is_told_so(broker: SqliteBroker) -> None:
+    send(broker, "elsewhere", queue="other")
+    assert not broker.listen([QUEUE], 0.01)
+
+
+def test_who_listens_is_woken_by_anothers_send(path: Path, broker: SqliteBroker) -> None:
+    send(broker)
+    with process(path, "say(broker.listen([Queue()], 600), broker.depth('default')[0].ready)") as other:
+        until(lambda: sleepers_in(path.parent / "queue.db-run"))
+        send(broker, "a")
+        assert heard(other) == "True 1"

@@ -73,6 +73,9 @@ class SqliteBroker(Broker, DeadLetters, Records, Figures, Purgeable, Ticks):
     def receive(self, queues: Sequence[Queue], limit: int, wait: float = 0.0) -> list[Delivery]:
         end = time.monotonic() + wait
         self._limited |= {queue.name for queue in queues if queue.fifo or any(map(queue.limit, range(queue.lanes)))}
+        if self._database.nested:  # the write lock is ours: no need to ask first, nor may anybody wait
+            self._upkeep.when_due()
+            return self._claim(queues, limit)
         found: list[Delivery] = []
 
         def look() -> bool:
@@ -94,6 +97,16 @@ class SqliteBroker(Broker, DeadLetters, Records, Figures, Purgeable, Ticks):
                 break
         self._woken = False
         return found
+
+    def listen(self, queues: Sequence[Queue], wait: float) -> bool:
+        found = False
+
+        def look() -> bool:
+            nonlocal found
+            found = self._woken or self._until_next(queues) <= 0
+            return found
+
+        return self._database.bells.sleep([queue.name for queue in queues], wait, look) or found
 
     def _until_next(self, queues: Sequence[Queue]) -> float:
         """Seconds until a claim may find something, asked without the write lock: 0 if there is something now."""
