@@ -13,8 +13,8 @@ import time
 from threading import Lock
 
 SLACK = 0.1
-"""Seconds after its deadline at which a task is ended at the latest. So long one timer serves the tasks that follow each
-other; else each of them would cost two system calls."""
+"""Seconds after its deadline at which a task is ended at the latest. So long one timer serves the tasks that follow
+each other; else each of them would cost two system calls."""
 
 
 class TimeLimit:
