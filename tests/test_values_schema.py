@@ -117,7 +117,11 @@ def schema_of(annotation: Any) -> dict[str, Any]:
     return {**schemas.of(annotation), "$defs": schemas.named}
 
 
-@pytest.mark.parametrize(("annotation", "values", "wrong"), SAMPLES, ids=lambda sample: str(sample)[:40])
+@pytest.mark.parametrize(
+    ("annotation", "values", "wrong"),
+    SAMPLES,
+    ids=[f"{number} {str(sample[0])[:40]}" for number, sample in enumerate(SAMPLES)],
+)
 def test_what_is_written_keeps_the_schema_and_what_does_not_keep_it_is_refused(
     annotation: Any, values: list[Any], wrong: list[Any]
 ) -> None:
