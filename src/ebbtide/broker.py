@@ -8,7 +8,7 @@ receipt: a holder that was given up for dead changes nothing. `tests/brokers/tes
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -106,6 +106,19 @@ class Depth(NamedTuple):
     def pending(self) -> int:
         """Messages that still have to be run to their end."""
         return self.ready + self.delayed + self.running
+
+
+def total(lanes: Iterable[Depth]) -> Depth:
+    """A queue's lanes as one."""
+    found = list(lanes)
+    return Depth(
+        ready=sum(lane.ready for lane in found),
+        delayed=sum(lane.delayed for lane in found),
+        running=sum(lane.running for lane in found),
+        dead=sum(lane.dead for lane in found),
+        oldest=max((lane.oldest for lane in found if lane.oldest is not None), default=None),
+        due_in=min((lane.due_in for lane in found if lane.due_in is not None), default=None),
+    )
 
 
 class DeadLetter(NamedTuple):

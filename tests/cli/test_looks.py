@@ -7,9 +7,9 @@ import pytest
 from tests.fakes import Clock, receive
 
 from ebbtide.app import App
-from ebbtide.broker import Depth
+from ebbtide.broker import Depth, total
 from ebbtide.brokers.sqlite import SqliteBroker
-from ebbtide.cli.looks import WINDOW, Watch, total
+from ebbtide.cli.looks import WINDOW, Watch
 from ebbtide.execute import execute
 
 

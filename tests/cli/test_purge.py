@@ -72,7 +72,9 @@ def test_a_queue_that_is_declared_no_more_can_be_emptied_and_a_typo_is_pointed_o
     source.write_text(text.replace('queue="mail"', 'queue="post"'))
     done = full.run("purge", "SHOP", "--queue", "mail", "--yes", "--json")
     assert json.loads(done.stdout) == {"purged": 1}
-    assert "app 'shop' has no queue 'mail'." in done.stderr
+    done = full.run("purge", "SHOP", "--queue", "pots", "--yes")
+    assert done.returncode == 2
+    assert "app 'shop' has no queue 'pots'. Did you mean 'post'?" in done.stderr
 
 
 def test_other_apps_on_the_same_file_are_left_alone(full: Shop) -> None:

@@ -14,8 +14,9 @@ from tests.web.served import until
 from tests.web.serving import Serving, everything, serving
 
 from ebbtide import App, Http, Queue
+from ebbtide.runners.loop import ASYNC_MARGIN
 from ebbtide.web.body import Bodies
-from ebbtide.web.calls import AFTER_OVERRUN, ASYNC_MARGIN, Settings
+from ebbtide.web.calls import AFTER_OVERRUN, Settings
 from ebbtide.web.server import Protocol
 
 GET = b"GET /echo?text=a HTTP/1.1\r\nHost: a\r\n\r\n"

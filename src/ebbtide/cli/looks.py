@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from ebbtide.app import App
-from ebbtide.broker import Depth
+from ebbtide.broker import Depth, total
 from ebbtide.cli.options import broker_to_read
 from ebbtide.figures import Figures
 
@@ -67,15 +67,3 @@ class Watch:
         ended = sum(n - old.ended.get(key, 0) for key, n in new.ended.items() if key[0] == queue)
         grown = new.depths[queue].pending - old.depths[queue].pending
         return max(0, grown + ended) / passed, ended / passed
-
-
-def total(lanes: list[Depth]) -> Depth:
-    """A queue's lanes as one."""
-    return Depth(
-        ready=sum(lane.ready for lane in lanes),
-        delayed=sum(lane.delayed for lane in lanes),
-        running=sum(lane.running for lane in lanes),
-        dead=sum(lane.dead for lane in lanes),
-        oldest=max((lane.oldest for lane in lanes if lane.oldest is not None), default=None),
-        due_in=min((lane.due_in for lane in lanes if lane.due_in is not None), default=None),
-    )

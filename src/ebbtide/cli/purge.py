@@ -12,6 +12,7 @@ from ebbtide.cli.options import duration, purgeable_of, takes_app
 from ebbtide.cli.output import answer, answer_json, note
 from ebbtide.cli.progress import counting
 from ebbtide.cli.words import counted
+from ebbtide.errors import TargetError
 from ebbtide.names import nearest
 from ebbtide.purge import STATES, Chosen, Place, State
 
@@ -43,12 +44,12 @@ def command(
     What runs is never touched, nor what is enqueued while it purges. Workers go on meanwhile.
     """
     broker = purgeable_of(app)
-    for name in queues:
-        if name not in app.queues:
-            note(f"app {app.name!r} has no queue {name!r}.{nearest(name, app.queues)}")
     wanted = tuple(state for state in STATES if state in (states or WAITING))
     chosen = Chosen(tuple(dict.fromkeys(queues or app.queues)), wanted, app.now() - older_than)
     found = broker.purgeable(chosen)
+    for name in queues:  # one that is declared no more may still hold messages
+        if name not in app.queues and all(queue != name for queue, _ in found):
+            raise TargetError(f"app {app.name!r} has no queue {name!r}.{nearest(name, app.queues)}")
     total = sum(found.values())
     _announce(found)
     agree(f"Purge {counted(total, 'message')} for good?", yes or not total)

@@ -25,7 +25,7 @@ COLUMNS = ("task", "schedule", "zone", "next, local", "next, UTC", "last fired")
 @click.option(
     "--next",
     "count",
-    type=click.IntRange(0, 1000),
+    type=click.IntRange(1, 1000),
     default=1,
     show_default=True,
     metavar="N",

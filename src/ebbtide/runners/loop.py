@@ -13,6 +13,9 @@ from ebbtide.execute import decide
 from ebbtide.outcome import Failed, Outcome, TryAgain
 from ebbtide.runners.fatal import end_process_on_error
 
+ASYNC_MARGIN = 1.0
+"""Seconds after its cancellation that an `async def` task has to end before the process is ended."""
+
 
 class EventLoop:
     """Runs deliveries concurrently and hands each outcome to `finished`, on its own thread.

@@ -21,15 +21,12 @@ from ebbtide.queue import Queue
 from ebbtide.runners.fatal import end_process_on_error
 from ebbtide.runners.held import Held
 from ebbtide.runners.limits import TimeLimit
-from ebbtide.runners.loop import EventLoop
+from ebbtide.runners.loop import ASYNC_MARGIN, EventLoop
 from ebbtide.runners.minder import REPAIR, Minder
 from ebbtide.runners.pace import MOMENT, Pace
 
 WAIT = 5.0
 """Seconds a receive may sleep; it wakes when something arrives."""
-
-ASYNC_MARGIN = 1.0
-"""Seconds after its cancellation that an `async def` task has to end before the process is ended."""
 
 LINGER = 0.002
 """Seconds an outcome may wait for the next message while they come one by one, so that both share one write."""

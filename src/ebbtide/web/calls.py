@@ -21,14 +21,11 @@ from ebbtide.message import Message
 from ebbtide.outcome import Failed, NotYet, Outcome, Succeeded, TryAgain
 from ebbtide.result import TaskError
 from ebbtide.runners.limits import TimeLimit
-from ebbtide.runners.loop import EventLoop
+from ebbtide.runners.loop import ASYNC_MARGIN, EventLoop
 from ebbtide.triggers.http_problem import Problem
 
 AFTER_OVERRUN = 3.0
 """Seconds between the 504 of a `def` task that overran and the end of its process, for the other requests to end in."""
-
-ASYNC_MARGIN = 1.0
-"""Seconds after its cancellation that an `async def` task has to end before the process is ended."""
 
 THREADS = 40
 

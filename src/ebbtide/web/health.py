@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from ebbtide.app import App
-from ebbtide.broker import Depth
+from ebbtide.broker import Depth, total
 from ebbtide.triggers.http_problem import Problem
 from ebbtide.version import __version__
 from ebbtide.web.stored import Stored
@@ -49,17 +49,12 @@ class Health:
             "status": "ok",
             "version": __version__,
             "app": self._app.name,
-            "queues": {name: _sum(broker.depth(name)) for name in self._app.queues},
+            "queues": {name: _shown(total(broker.depth(name))) for name in self._app.queues},
             "workers": broker.workers(),
         }
 
 
-def _sum(lanes: list[Depth]) -> dict[str, Any]:
-    oldest = [lane.oldest for lane in lanes if lane.oldest is not None]
-    return {
-        "ready": sum(lane.ready for lane in lanes),
-        "running": sum(lane.running for lane in lanes),
-        "delayed": sum(lane.delayed for lane in lanes),
-        "dead": sum(lane.dead for lane in lanes),
-        "oldest": max(oldest) if oldest else None,
-    }
+def _shown(whole: Depth) -> dict[str, Any]:
+    told = whole._asdict()
+    del told["due_in"]
+    return told

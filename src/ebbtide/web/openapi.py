@@ -89,7 +89,7 @@ _DEPTH: Schema = {
     "type": "object",
     "properties": {
         **{name: {"type": "integer"} for name in ("ready", "running", "delayed", "dead")},
-        "oldest": {"type": ["number", "null"], "description": "Age of the oldest ready message, in seconds."},
+        "oldest": {"type": ["number", "null"], "description": "Age of the ready message that came first, in seconds."},
     },
     "required": ["ready", "running", "delayed", "dead", "oldest"],
 }

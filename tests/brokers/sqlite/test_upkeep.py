@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.brokers.sqlite.processes import PATIENCE, heard, process
@@ -155,3 +156,30 @@ def test_last_words_tell_a_crash_from_a_time_limit(words: str, kind: str, said: 
     assert exception == f"ebbtide.errors.{kind}"
     assert said in told
     assert trace == ("" if "without" in said else words)
+
+
+def test_a_purge_between_two_batches_is_many_writes_and_not_part_of_the_next_claim(path: Path) -> None:
+    clock, begun = Clock(), []
+
+    class Observed(sqlite3.Connection):
+        def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+            begun.extend([sql] if sql == "begin immediate" else [])
+            return super().execute(sql, parameters)
+
+    def connect(*args: Any, **kwargs: Any) -> sqlite3.Connection:
+        made: sqlite3.Connection = sqlite3.connect(*args, **{**kwargs, "factory": Observed})
+        return made
+
+    with closing(SqliteBroker(path, durable=False, clock=clock, connect=connect)) as broker:
+        broker.send([message(f"m{number}") for number in range(3 * upkeep.SLICE)])
+        for delivery in broker.receive([QUEUE], 3 * upkeep.SLICE):
+            report = Report(delivery.message.id, "work", Status.SUCCESSFUL, 1, 10.0, NOON, NOON, NOON, "1")
+            broker.ack([Settlement(delivery, report)])
+        clock.now += 3600
+        broker._upkeep._purged = float("-inf")
+        begun.clear()
+        with broker.together():
+            assert broker.receive([QUEUE], 1) == []
+            assert len(begun) == 1
+        assert len(begun) >= 1 + 3
+        assert broker.load(["m0"]) == {}

@@ -88,8 +88,9 @@ class Bells:
                     return bool(os.read(pipe, 4096))
             return False
         finally:
-            board[place : place + 1] = _AWAKE
-            self._free.append(place)
+            if self._board is board:  # else it was closed meanwhile
+                board[place : place + 1] = _AWAKE
+                self._free.append(place)
 
     def _taken(self) -> int | None:
         """A place on the board with a pipe; None if none is left."""

@@ -74,7 +74,7 @@ class SqliteBroker(Broker, DeadLetters, Records, Figures, Purgeable, Ticks):
         end = time.monotonic() + wait
         self._limited |= {queue.name for queue in queues if queue.fifo or any(map(queue.limit, range(queue.lanes)))}
         if self._database.nested:  # the write lock is ours: no need to ask first, nor may anybody wait
-            self._upkeep.when_due()
+            self._database.afterwards(self._upkeep.when_due)  # not under it: a purge is many short writes, not one long
             return self._claim(queues, limit)
         found: list[Delivery] = []
 

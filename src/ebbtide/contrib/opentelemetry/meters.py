@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from opentelemetry.metrics import CallbackOptions, MeterProvider, Observation, get_meter
 
 from ebbtide.app import App
+from ebbtide.broker import total
 from ebbtide.errors import EbbtideError
 from ebbtide.message import Message
 from ebbtide.version import __version__
@@ -51,10 +52,10 @@ class Meters:
         found: list[Observation] = []
         try:
             for queue in self._app.queues:
-                lanes = self._app.broker.depth(queue)
+                whole = total(self._app.broker.depth(queue))
                 for state in ("ready", "delayed", "running", "dead"):
                     place = {"messaging.system": "ebbtide", "messaging.destination.name": queue, "ebbtide.state": state}
-                    found.append(Observation(sum(getattr(lane, state) for lane in lanes), place))
+                    found.append(Observation(getattr(whole, state), place))
         except EbbtideError:  # the storage is in trouble: no figure is better than a wrong one
             return []
         return found
