@@ -20,10 +20,11 @@ from tests.bar.queuefile import call
 from ebbtide.brokers.sqlite import SqliteBroker
 
 
-def impatient(path: Path, **options: Any) -> sqlite3.Connection:
-    """Plants a fault: a connection that does not wait for others."""
-    connection: sqlite3.Connection = sqlite3.connect(path, **{**options, "timeout": 0})
-    return connection
+def hurried(opened: list[sqlite3.Connection]) -> None:
+    """Plants a fault: connections that do not wait for others, once they are open."""
+    for connection in opened:
+        connection.execute("pragma busy_timeout = 0")
+    fcntl.flock = lambda *_: None  # nor does it queue at the gate
 
 
 def stored(broker: SqliteBroker, number: int) -> float | str:
@@ -36,12 +37,16 @@ def stored(broker: SqliteBroker, number: int) -> float | str:
 
 
 def main(path: str, first: str, count: str, fault: str = "") -> None:
-    if fault == "no-waiting":
-        fcntl.flock = lambda *_: None  # nor does it queue at the gate
-        broker = SqliteBroker(Path(path), connect=impatient)
-    else:
-        broker = SqliteBroker(Path(path))
+    opened: list[sqlite3.Connection] = []
+
+    def connect(*args: Any, **options: Any) -> sqlite3.Connection:
+        opened.append(sqlite3.connect(*args, **options))
+        return opened[-1]
+
+    broker = SqliteBroker(Path(path), connect=connect)
     broker.depth("default")
+    if fault == "no-waiting":
+        hurried(opened)
     print("ready", flush=True)
     sys.stdin.readline()
     print(json.dumps(list(map(partial(stored, broker), range(int(first), int(first) + int(count))))))
