@@ -34,6 +34,8 @@ $(READY): pyproject.toml uv.lock
 	@$(GET_UV)
 	@echo "making $(VENV) with $(PYTHON)"
 	@$(WITH_CA); $(UV) sync --quiet --frozen --python "$(PYTHON)"
+	@$(WITH_CA); UV_PROJECT_ENVIRONMENT=.venvs/lambda $(UV) sync --quiet --frozen --only-group lambda --python "$(PYTHON)"
+	@$(WITH_CA); UV_PROJECT_ENVIRONMENT=.venvs/checkov $(UV) sync --quiet --frozen --only-group checkov --python "$(PYTHON)"
 	@touch $@
 
 demo: setup  ## run the photo example on an embedded queue
