@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src" / "ebbtide"
 
 WINGS = {"triggers", "brokers", "results", "runners", "deploy"}
-DOORS = {"cli", "console", "contrib", "connect", "web", "__main__"}
+DOORS = {"cli", "console", "contrib", "connect", "web", "on_lambda", "__main__"}
 
 # The standard library's ways to the world outside, and those that cost too much to import.
 OUTSIDE = {

@@ -27,8 +27,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 BrokerFactory = Callable[[], Broker]
-Connector = Callable[[str | None], tuple[Broker, Records]]
-"""Makes the broker a URL names (None: the environment's, or the default) and the result store beside it."""
+Connector = Callable[[str | None, "App"], tuple[Broker, Records]]
+"""Makes the broker a URL names (None: the environment's, or the default) for an app, and the result store beside it."""
 StoreFactory = Callable[[], Records]
 Middleware = Callable[[Message, Callable[[Message], Any]], Any]
 """`def layer(message, call_next): return call_next(message)`; write it `async def` to see the end of async tasks."""
@@ -248,7 +248,7 @@ class App:
             broker = given()
             beside: Records | None = broker if isinstance(broker, Records) else None
         else:
-            broker, beside = App.connect(given)
+            broker, beside = App.connect(given, self)
         store = self._results_given() if self._results_given else beside
         if store is None:
             raise DeclarationError(f"App({self.name!r}): {type(broker).__name__} keeps no results; give results=")

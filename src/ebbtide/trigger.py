@@ -1,15 +1,64 @@
-"""The trigger ports: what outside of code starts a task, and what starts it by the clock."""
+"""The trigger ports: what outside of code starts a task, and what starts it by the clock.
+
+A trigger has two halves: it reads the events it is for (`reads`, `arguments`), and it says what a template needs so
+that these events come (`asks`).
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Literal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
 
+from ebbtide.physical import Place
 from ebbtide.signature import Signature
 
 Missed = Literal["one", "skip", "all"]
 """What is made up of ticks that came due while nothing ran: the last of them, none, or each."""
+
+
+Json = dict[str, Any]
+
+
+class Target(NamedTuple):
+    """Where a trigger's events are to go, in words of a template.
+
+    logical: a logical id for this trigger that no other has, to begin its resources' ids with. place: the stage.
+    queue, function: logical ids of lane 0 of the task's queue and of the function that runs it. fifo: the queue's kind.
+    task: the task's name. scheduler: the logical id of the role by which EventBridge Scheduler sends to the queue.
+    """
+
+    logical: str
+    place: Place
+    queue: str
+    function: str
+    fifo: bool
+    task: str
+    scheduler: str
+
+
+class Route(NamedTuple):
+    """A route of the stage's HTTP API. path: as API Gateway writes it, `/reports/{year}`. authorization: who may call
+    it, "public" or "iam", or the name of an authorizer in the stage's settings; None if nobody said."""
+
+    method: str
+    path: str
+    authorization: str | None
+
+
+class Asked(NamedTuple):
+    """What a trigger asks of a template.
+
+    resources: by logical id. statements: what the function's role must allow, as IAM statements. senders: statements
+    of the queue's policy (without Resource), for services that send to it. parameters: of the template.
+    """
+
+    resources: Mapping[str, Json] = MappingProxyType({})
+    statements: Sequence[Json] = ()
+    senders: Sequence[Json] = ()
+    parameters: Mapping[str, Json] = MappingProxyType({})
+    route: Route | None = None
 
 
 class Trigger(ABC):
@@ -27,6 +76,14 @@ class Trigger(ABC):
     @abstractmethod
     def arguments(self, event: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
         """The JSON arguments of the call this event asks for. Raises EnvelopeError for an event of another kind."""
+
+    def reads(self, task: str, event: Mapping[str, Any]) -> bool:
+        """Whether this event, which came to the queue or the function of this task, is one for `arguments`."""
+        return False
+
+    def asks(self, target: Target) -> Asked:
+        """What the template must have so that the events come."""
+        return Asked()
 
     def bound(self, signature: Callable[[], Signature]) -> Trigger:
         """This trigger as its task holds it. signature: that task's, for a trigger that reads events by annotation; to

@@ -197,15 +197,15 @@ def runs(asked: dict[str, str], moment: float, anchor: float) -> Iterator[float]
 class Zoneless(Schedule):
     """Plants a fault: the template is not told the zone."""
 
-    def asks(self) -> dict[str, str]:
+    def timing(self) -> dict[str, str]:
         return {"ScheduleExpression": self.expression}
 
 
 class FromMonday(Schedule):
     """Plants a fault: weekdays are written as crontab counts them."""
 
-    def asks(self) -> dict[str, str]:
-        asked = super().asks()
+    def timing(self) -> dict[str, str]:
+        asked = super().timing()
         kind, _, body = asked["ScheduleExpression"][:-1].partition("(")
         fields = body.split(" ")
         if kind == "cron" and fields[4] in "234567":
@@ -232,7 +232,7 @@ def run(draw: Draw) -> Iterator[Figure | Miss]:
                 yield Miss(f"{expression} is refused: {error}")
             never += 1
             continue
-        wanted = list(islice(runs(schedule.asks(), moment, anchor), RUNS))
+        wanted = list(islice(runs(schedule.timing(), moment, anchor), RUNS))
         came = list(islice(schedule.ticks(moment, anchor), RUNS))
         compared += len(wanted)
         kinds[expression[:4]] = kinds.get(expression[:4], 0) + 1

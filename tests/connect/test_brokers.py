@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ebbtide.app import App
 from ebbtide.brokers.memory import MemoryBroker
 from ebbtide.brokers.sqlite import SqliteBroker
 from ebbtide.connect.brokers import connect
@@ -20,15 +21,15 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def sqlite(url: str | None) -> SqliteBroker:
-    broker, records = connect(url)
+    broker, records = connect(url, App())
     assert isinstance(broker, SqliteBroker)
     assert records is broker
     return broker
 
 
 def test_memory_is_a_broker_of_its_own_each_time() -> None:
-    one, records = connect("memory://")
-    two, _ = connect("memory://")
+    one, records = connect("memory://", App())
+    two, _ = connect("memory://", App())
     assert isinstance(one, MemoryBroker)
     assert records is one
     assert one is not two
@@ -86,7 +87,7 @@ def test_the_durability_can_be_said(durability: str) -> None:
 )
 def test_every_other_url_is_refused_with_a_hint(url: str, said: str) -> None:
     with pytest.raises(TargetError, match=said):
-        connect(url)
+        connect(url, App())
 
 
 def test_an_app_on_one_broker_loads_no_other() -> None:

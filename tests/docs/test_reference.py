@@ -154,7 +154,7 @@ def test_the_environment_is_the_one_that_is_read() -> None:
 def test_every_broker_url_that_is_shown_is_understood() -> None:
     (table,) = tables("reference/configuration.md", "Broker URLs")
     for url, _ in table:
-        connect(_code(url))  # opens nothing yet
+        connect(_code(url), App())  # opens nothing yet
 
 
 _FULL = Message(

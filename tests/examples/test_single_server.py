@@ -20,6 +20,7 @@ import pytest
 import yaml  # type: ignore[import-untyped] # it ships none, and comes with schemathesis
 from tests.fakes import message
 
+from ebbtide.app import App
 from ebbtide.brokers.sqlite import SqliteBroker
 from ebbtide.cli.worker import command
 from ebbtide.connect.brokers import VARIABLE, connect
@@ -86,7 +87,7 @@ def test_the_units_queue_is_in_the_folder_systemd_makes_for_it() -> None:
     service = unit()["Service"]
     name, _, url = service["Environment"].partition("=")
     assert name == VARIABLE
-    broker, _ = connect(url)
+    broker, _ = connect(url, App())
     assert isinstance(broker, SqliteBroker)
     assert broker.path.parent == Path("/var/lib") / service["StateDirectory"]
 
@@ -123,7 +124,7 @@ def test_the_container_has_what_it_copies_and_keeps_the_queue_on_a_volume_its_us
     user = made["USER"][0]
     assert re.search(rf"useradd .*\b{user}\b.* --owner={user} .*{folder}$", made["RUN"][0])
     name, _, url = made["ENV"][0].partition("=")
-    broker, _ = connect(url)
+    broker, _ = connect(url, App())
     assert isinstance(broker, SqliteBroker)
     assert (name, str(broker.path.parent)) == (VARIABLE, folder)
 

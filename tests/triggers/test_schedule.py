@@ -174,7 +174,7 @@ def test_whatever_is_written_is_taken_or_refused_with_a_correction_that_is_right
 )
 def test_what_aws_is_told_is_written_one_way(written: str, told: str) -> None:
     schedule = Schedule(written, timezone="Europe/Berlin")
-    assert schedule.asks() == {"ScheduleExpression": told, "ScheduleExpressionTimezone": "Europe/Berlin"}
+    assert schedule.timing() == {"ScheduleExpression": told, "ScheduleExpressionTimezone": "Europe/Berlin"}
     assert schedule == Schedule(told, timezone="Europe/Berlin")
 
 

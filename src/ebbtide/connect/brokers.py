@@ -9,6 +9,7 @@ import importlib
 import os
 from typing import Any
 
+from ebbtide.app import App
 from ebbtide.broker import Broker
 from ebbtide.errors import TargetError
 from ebbtide.names import nearest
@@ -18,8 +19,8 @@ VARIABLE = "EBBTIDE_BROKER"
 DEFAULT = "sqlite:///ebbtide.db"
 
 
-def connect(url: str | None) -> tuple[Broker, Records]:
-    """The broker a URL names and where its records are; without one, that of EBBTIDE_BROKER, or the default.
+def connect(url: str | None, app: App) -> tuple[Broker, Records]:
+    """The broker a URL names for this app and its records; without one, that of EBBTIDE_BROKER, or the default.
 
     `sqlite:///queue.db` is relative to the working directory, `sqlite:////var/lib/queue.db` absolute; both take
     `?durability=full` (the default) or `fast`. The path is taken as it stands. Raises TargetError.

@@ -13,10 +13,11 @@ from datetime import tzinfo
 from types import MappingProxyType
 from typing import Any, get_args
 
+from ebbtide import strictjson
 from ebbtide.errors import ArgumentError, DeclarationError, EnvelopeError
 from ebbtide.names import nearest
 from ebbtide.signature import Signature
-from ebbtide.trigger import Missed, Timed
+from ebbtide.trigger import Asked, Json, Missed, Target, Timed
 from ebbtide.triggers.expression import Timing, read
 from ebbtide.triggers.wrong import Wrong, corrected
 from ebbtide.triggers.zone import UnknownZone, zone_named
@@ -103,9 +104,29 @@ class Schedule(Timed):
             raise DeclarationError(f"{self!r}: its arguments do not fit: {error}") from None
         return self
 
-    def asks(self) -> dict[str, str]:
-        """What it asks of the template: properties of an `AWS::Scheduler::Schedule`."""
+    def timing(self) -> dict[str, str]:
+        """When it fires, as properties of an `AWS::Scheduler::Schedule`."""
         return {"ScheduleExpression": self.expression, "ScheduleExpressionTimezone": self.zone}
+
+    def asks(self, target: Target) -> Asked:
+        event = {"schedule": self.name, "task": target.task, "arguments": dict(self.keywords)}
+        to: Json = {
+            "Arn": {"Fn::GetAtt": [target.queue, "Arn"]},
+            "RoleArn": {"Fn::GetAtt": [target.scheduler, "Arn"]},
+            "Input": strictjson.dumps(event),
+        }
+        if target.fifo:
+            to["SqsParameters"] = {"MessageGroupId": target.task}
+        schedule: Json = {
+            "Type": "AWS::Scheduler::Schedule",
+            "Properties": {
+                "GroupName": target.place.prefix,
+                **self.timing(),
+                "FlexibleTimeWindow": {"Mode": "OFF"},
+                "Target": to,
+            },
+        }
+        return Asked({f"{target.logical}Schedule": schedule})
 
     def arguments(self, event: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
         given = event.get("arguments")

@@ -1,0 +1,57 @@
+"""Physical names on AWS: what a stage of an app calls its queues, functions, table and bucket.
+
+The template gives these names and a client finds its way by them, so neither needs a state file or a look-up. A stage's
+name holds no hyphen, so two stages of one app never meet.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from ebbtide.errors import DeclarationError
+from ebbtide.queue import Queue
+
+_STAGE = re.compile(r"[a-z][a-z0-9]{0,15}", re.ASCII)
+
+
+def stage_name(name: str) -> str:
+    """The name itself; raises DeclarationError unless it is 1 to 16 of a-z 0-9 starting with a letter."""
+    if not isinstance(name, str) or not _STAGE.fullmatch(name):
+        raise DeclarationError(
+            f"{name!r} is no name for a stage: up to 16 small ASCII letters and digits, a letter first"
+        )
+    return name
+
+
+class Place(NamedTuple):
+    """One stage of one app. app: the app's name; stage: see `stage_name`."""
+
+    app: str
+    stage: str
+
+    @property
+    def prefix(self) -> str:
+        """What every name of this stage begins with; the name of its stack, its schedule group and its table."""
+        return f"{self.app}-{self.stage}"
+
+    def queue(self, queue: Queue, lane: int = 0) -> str:
+        """The SQS queue of one lane (80 characters at most, says SQS)."""
+        name = f"{self.prefix}-{queue.name}" + (f"-lane{lane}" if lane else "")
+        return f"{name}.fifo" if queue.fifo else name
+
+    def dead_letters(self, fifo: bool) -> str:
+        """The stage's dead-letter queue of one kind: SQS takes dead letters of a FIFO queue only on a FIFO queue."""
+        return f"{self.prefix}-dead-letters" + (".fifo" if fifo else "")
+
+    def function(self, queue: Queue) -> str:
+        """The Lambda function that runs a queue (64 characters at most, says Lambda)."""
+        return f"{self.prefix}-{queue.name}"
+
+    def bucket(self, account: str, region: str) -> str:
+        """The bucket for what is too big for a message (3 to 63 of a-z 0-9 -, unique in the world, says S3)."""
+        return f"{self.prefix}-{account}-{region}".lower().replace("_", "-")
+
+    def scheduler_role(self, region: str) -> str:
+        """The role by which EventBridge Scheduler sends to this stage's queues. Roles are no region's own."""
+        return f"{self.prefix}-{region}-scheduler"

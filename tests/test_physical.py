@@ -1,0 +1,35 @@
+"""What a stage calls its things on AWS."""
+
+import pytest
+
+from ebbtide.errors import DeclarationError
+from ebbtide.physical import Place, stage_name
+from ebbtide.queue import Queue
+
+PROD = Place("Photo_shop", "prod")
+
+
+def test_every_name_begins_with_app_and_stage() -> None:
+    assert PROD.queue(Queue("mail")) == "Photo_shop-prod-mail"
+    assert PROD.queue(Queue("mail", lanes=2), 1) == "Photo_shop-prod-mail-lane1"
+    assert PROD.queue(Queue("mail", fifo=True)) == "Photo_shop-prod-mail.fifo"
+    assert (PROD.dead_letters(False), PROD.dead_letters(True)) == (
+        "Photo_shop-prod-dead-letters",
+        "Photo_shop-prod-dead-letters.fifo",
+    )
+    assert PROD.function(Queue("mail")) == "Photo_shop-prod-mail"
+    assert PROD.scheduler_role("eu-west-1") == "Photo_shop-prod-eu-west-1-scheduler"
+
+
+def test_a_bucket_has_only_what_s3_allows() -> None:
+    assert PROD.bucket("123456789012", "eu-west-1") == "photo-shop-prod-123456789012-eu-west-1"
+
+
+def test_two_stages_of_one_app_never_meet() -> None:
+    assert Place("a", "dev").queue(Queue("prod-x")) != Place("a", "prod").queue(Queue("dev-x"))
+
+
+@pytest.mark.parametrize("name", ["", "Prod", "dev-1", "1st", "a" * 17, "\u00e9", "dev\n"])
+def test_other_names_for_a_stage_are_refused(name: str) -> None:
+    with pytest.raises(DeclarationError, match="no name for a stage"):
+        stage_name(name)
