@@ -23,8 +23,12 @@ from ebbtide.result import Result, Status, TaskError
 from ebbtide.retry import RetryPolicy
 from ebbtide.task import Task
 from ebbtide.trigger import Trigger
+from ebbtide.triggers.bucket import Bucket
+from ebbtide.triggers.foreign_queue import ForeignQueue
 from ebbtide.triggers.http import Http
 from ebbtide.triggers.schedule import Schedule
+from ebbtide.triggers.table_stream import TableStream
+from ebbtide.triggers.topic import Topic
 from ebbtide.version import __version__
 
 App.connect = staticmethod(connect)
@@ -32,10 +36,12 @@ App.connect = staticmethod(connect)
 __all__ = [
     "App",
     "Broker",
+    "Bucket",
     "Delivery",
     "Depth",
     "EbbtideError",
     "Failed",
+    "ForeignQueue",
     "Http",
     "Lineage",
     "Message",
@@ -48,8 +54,10 @@ __all__ = [
     "Schedule",
     "Status",
     "Succeeded",
+    "TableStream",
     "Task",
     "TaskError",
+    "Topic",
     "Trigger",
     "TryAgain",
     "__version__",

@@ -39,6 +39,11 @@ class Signature:
         self._result = codec_for(self.returns)
 
     @property
+    def task(self) -> str:
+        """The task's name."""
+        return self._task
+
+    @property
     def shape(self) -> inspect.Signature:
         """The parameters with their kinds and defaults."""
         return self._bindable

@@ -26,7 +26,9 @@ class Target(NamedTuple):
 
     logical: a logical id for this trigger that no other has, to begin its resources' ids with. place: the stage.
     queue, function: logical ids of lane 0 of the task's queue and of the function that runs it. fifo: the queue's kind.
-    task: the task's name. scheduler: the logical id of the role by which EventBridge Scheduler sends to the queue.
+    task: the task's name. scheduler: the logical id of the role by which EventBridge Scheduler sends to the queue;
+    schedules: that of the stage's schedule group. dead_letters: that of its standard dead-letter queue. The policy of a
+    queue has the queue's own id with `Policy` behind it.
     """
 
     logical: str
@@ -36,29 +38,43 @@ class Target(NamedTuple):
     fifo: bool
     task: str
     scheduler: str
+    schedules: str
+    dead_letters: str
 
 
 class Route(NamedTuple):
     """A route of the stage's HTTP API. path: as API Gateway writes it, `/reports/{year}`. authorization: who may call
-    it, "public" or "iam", or the name of an authorizer in the stage's settings; None if nobody said."""
+    it, "public" or "iam", or the name of an authorizer in the stage's settings; None if nobody said. later: whether it
+    answers with where the result will be, so that the API needs a route for that, too."""
 
     method: str
     path: str
     authorization: str | None
+    later: bool = False
 
 
 class Asked(NamedTuple):
     """What a trigger asks of a template.
 
     resources: by logical id. statements: what the function's role must allow, as IAM statements. senders: statements
-    of the queue's policy (without Resource), for services that send to it. parameters: of the template.
+    of the queue's policy (without Resource), for services that send to it. undelivered: the same of the stage's standard
+    dead letters, for services that put there what they could not deliver. parameters: of the template.
     """
 
     resources: Mapping[str, Json] = MappingProxyType({})
     statements: Sequence[Json] = ()
     senders: Sequence[Json] = ()
+    undelivered: Sequence[Json] = ()
     parameters: Mapping[str, Json] = MappingProxyType({})
     route: Route | None = None
+
+
+class Miss(NamedTuple):
+    """Why an event is none for a trigger. near: how many of its conditions hold; more is nearer. reason: the first that
+    does not, in words, to stand behind "it is not for it:"."""
+
+    near: int
+    reason: str
 
 
 class Trigger(ABC):
@@ -80,6 +96,14 @@ class Trigger(ABC):
     def reads(self, task: str, event: Mapping[str, Any]) -> bool:
         """Whether this event, which came to the queue or the function of this task, is one for `arguments`."""
         return False
+
+    def miss(self, task: str, event: Mapping[str, Any]) -> Miss | None:
+        """Why it does not read this event; None if it does."""
+        return None if self.reads(task, event) else Miss(0, "it reads no such events")
+
+    def about(self, task: str, event: Mapping[str, Any]) -> dict[str, Any]:
+        """What the message of this call has beside its arguments: `key`, `key_window`, `headers`, as in Message."""
+        return {}
 
     def asks(self, target: Target) -> Asked:
         """What the template must have so that the events come."""

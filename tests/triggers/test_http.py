@@ -13,9 +13,11 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import pytest
+from tests.triggers.reading import target
 
 from ebbtide import App, Http
 from ebbtide.errors import DeclarationError, EnvelopeError
+from ebbtide.trigger import Route
 from ebbtide.triggers.http import Body, Header, Query
 from ebbtide.triggers.http_problem import Problem
 
@@ -435,3 +437,29 @@ def test_a_name_that_is_defined_after_the_task_is_resolved_with_the_first_reques
 )
 def test_a_route_matches_its_segments(path: str, segments: list[str], found: dict[str, str] | None) -> None:
     assert Http("GET", path).match(segments) == found
+
+
+# On AWS
+
+
+@pytest.mark.parametrize("authorization", [None, "public", "iam", "customers"])
+def test_a_route_is_asked_for_with_who_may_call_it(authorization: str | None) -> None:
+    app = App("t")
+
+    @app.task(Http("POST", "/reports/{year}", authorization=authorization))
+    def report(year: int) -> None: ...
+
+    asked = app.tasks["report"].triggers[0].asks(target("report"))
+    assert asked.route == Route("POST", "/reports/{year}", authorization)
+    assert not asked.resources
+
+
+def test_who_may_call_it_is_part_of_a_route() -> None:
+    assert Http("GET", "/a", authorization="iam") != Http("GET", "/a")
+    assert repr(Http("GET", "/a", authorization="iam")) == "Http('GET', '/a', authorization='iam')"
+
+
+@pytest.mark.parametrize("wrong", ["", "no spaces", "-x", "x" * 65, 7, True])
+def test_who_may_call_it_is_a_name(wrong: Any) -> None:
+    with pytest.raises(DeclarationError, match="must be 'public', 'iam', or the name of an authorizer"):
+        Http("GET", "/a", authorization=wrong)

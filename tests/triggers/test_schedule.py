@@ -1,6 +1,7 @@
 """Schedules: what may be declared, what is refused and with which correction, and when each is due."""
 
 import ast
+import json
 import random
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
@@ -8,9 +9,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from tests.triggers import reading
+from tests.triggers.reading import calls, sample, target
 
 from ebbtide import App, Schedule
 from ebbtide.errors import DeclarationError, EnvelopeError
+from ebbtide.runners.scheduler import messages
+from ebbtide.ticks import schedules
 from ebbtide.triggers.expression import LONGEST, read
 from ebbtide.triggers.wrong import corrected
 
@@ -351,3 +356,79 @@ def test_nothing_is_due_past_the_last_year() -> None:
     end = datetime(2199, 12, 31, 23, 59, tzinfo=UTC).timestamp()
     for expression in ("rate(1 day)", "cron(* * * * ? *)", "cron(0 9 * * ? *)"):
         assert Schedule(expression).next_after(end, 0.0) is None
+
+
+# On AWS
+
+
+def asked(schedule: Schedule, function: Any, fifo: bool = False) -> dict[str, Any]:
+    """The properties of the schedule that a template gets for this task."""
+    app = App("t")
+    app.task(schedule, name="report")(function)
+    (made,) = app.tasks["report"].triggers[0].asks(target("report", fifo=fifo)).resources.values()
+    properties: dict[str, Any] = made["Properties"]
+    return properties
+
+
+def at_each_hour(since: date = date(2027, 1, 1), region: str = "eu") -> None: ...
+
+
+def test_on_aws_scheduler_sends_the_call_to_the_queue_with_its_arguments_as_they_travel() -> None:
+    schedule = Schedule("rate(1 hour)", timezone="Europe/Berlin", arguments={"since": date(2027, 3, 1)})
+    properties = asked(schedule, at_each_hour)
+    given = json.loads(properties["Target"].pop("Input"))
+    assert given == {
+        "schedule": "rate(1 hour) Europe/Berlin",
+        "task": "report",
+        "tick": "<aws.scheduler.scheduled-time>",
+        "arguments": {"since": "2027-03-01"},
+    }
+    assert properties == {
+        "Description": (
+            "Schedule('rate(1 hour)', timezone='Europe/Berlin', arguments={'since': datetime.date(2027, 3, 1)}) "
+            "of task report"
+        ),
+        "GroupName": {"Ref": "Group"},
+        "ScheduleExpression": "rate(1 hour)",
+        "ScheduleExpressionTimezone": "Europe/Berlin",
+        "FlexibleTimeWindow": {"Mode": "OFF"},
+        "Target": {
+            "Arn": {"Fn::GetAtt": ["DefaultQueue", "Arn"]},
+            "RoleArn": {"Fn::GetAtt": ["Role", "Arn"]},
+            "RetryPolicy": {"MaximumEventAgeInSeconds": 86_400, "MaximumRetryAttempts": 185},
+            "DeadLetterConfig": {"Arn": {"Fn::GetAtt": ["DeadLetters", "Arn"]}},
+        },
+    }
+
+
+def test_what_scheduler_sends_is_read_as_the_call() -> None:
+    app = App("t")
+    schedule = Schedule("rate(1 hour)", arguments={"since": date(2027, 3, 1)})
+    app.task(schedule, name="report")(at_each_hour)
+    (made,) = app.tasks["report"].triggers[0].asks(target("report")).resources.values()
+    event = json.loads(
+        made["Properties"]["Target"]["Input"].replace("<aws.scheduler.scheduled-time>", "2027-01-01T09:00:00Z")
+    )
+    assert calls(app, reading.read(app, event)) == [("report", [], {"since": date(2027, 3, 1)})]
+
+
+def test_a_fifo_queue_gets_its_group_and_a_skipped_tick_is_not_tried_for_long() -> None:
+    to = asked(Schedule("rate(1 hour)", missed="skip"), at_each_hour, fifo=True)["Target"]
+    assert to["SqsParameters"] == {"MessageGroupId": "report"}
+    assert to["RetryPolicy"]["MaximumEventAgeInSeconds"] == 60
+    assert "SqsParameters" not in asked(Schedule("rate(1 hour)"), at_each_hour)["Target"]
+
+
+def test_one_time_is_asked_for_as_it_is_written() -> None:
+    properties = asked(Schedule("at(2027-01-01T09:00:00)", timezone="Asia/Tokyo"), at_each_hour)
+    assert properties["ScheduleExpression"] == "at(2027-01-01T09:00:00)"
+    assert properties["ScheduleExpressionTimezone"] == "Asia/Tokyo"
+
+
+def test_a_tick_of_the_embedded_engine_and_one_of_aws_look_alike_to_middleware() -> None:
+    app = App("t")
+    app.task(Schedule("rate(1 hour)"), name="report")(at_each_hour)
+    (here,) = messages(schedules(app.tasks)[0], [1_798_794_000.0])
+    (there,) = reading.read(app, {**sample("schedule_tick"), "arguments": {}})
+    assert here.headers["tick"] == there.message.headers["tick"] == "2027-01-01T09:00:00Z"
+    assert here.key_window == there.message.key_window

@@ -18,7 +18,7 @@ from typing import Any
 from ebbtide.errors import DeclarationError
 from ebbtide.names import nearest
 from ebbtide.signature import Signature
-from ebbtide.trigger import Trigger
+from ebbtide.trigger import Asked, Route, Target, Trigger
 from ebbtide.triggers.http_places import Body, Header, Place, Query, places
 
 __all__ = ["Body", "Header", "Http", "Query"]
@@ -34,6 +34,7 @@ RESERVED = ("GET /health", "GET /openapi.json", "GET /results/{}")
 # Compiled on first use: whoever imports Ebbtide without a route does not wait for it.
 _LITERAL = r"[A-Za-z0-9._~!$&'()*+,;=:@-]+"
 _NAMED = r"\{([^{}]*?)(\+?)\}"
+_AUTHORIZER = r"[A-Za-z][A-Za-z0-9_-]{0,63}"
 
 
 class Http(Trigger):
@@ -42,21 +43,39 @@ class Http(Trigger):
     method: GET, POST, PUT, PATCH or DELETE. path: begins with a slash; `{name}` is one segment and that parameter,
     `{name+}` at the end takes all that are left. asynchronous: store the call and answer 202 with where its result
     will be, instead of running it and answering with its value. max_body: bytes, above which 413 is answered.
+    authorization: who may call it once it is deployed: "public", "iam", or an authorizer of the stage's settings by its
+    name. None: nobody said, which `ebbtide build` refuses.
 
     Raises DeclarationError.
     """
 
-    def __init__(self, method: str, path: str, *, asynchronous: bool = False, max_body: int = MAX_BODY) -> None:
+    def __init__(
+        self,
+        method: str,
+        path: str,
+        *,
+        asynchronous: bool = False,
+        max_body: int = MAX_BODY,
+        authorization: str | None = None,
+    ) -> None:
         made = vars(self)  # frozen from here on
         made["method"] = _method(method)
         made["path"] = path
         made["segments"] = _segments(path)
         made["asynchronous"] = asynchronous
         made["max_body"] = max_body
+        made["authorization"] = authorization
         if not isinstance(max_body, int) or isinstance(max_body, bool) or max_body < 0:
             raise DeclarationError(f"{self!r}: max_body={max_body!r} must be a number of bytes, zero or more")
         if self.claim in RESERVED:
             raise DeclarationError(f"{self!r}: {self.claim} is the server's own; choose another path")
+        if authorization is not None and not (
+            isinstance(authorization, str) and re.fullmatch(_AUTHORIZER, authorization)
+        ):
+            raise DeclarationError(
+                f"{self!r}: authorization={authorization!r:.80} must be 'public', 'iam', or the name of an authorizer "
+                f"in the stage's settings: up to 64 of A-Z a-z 0-9 _ -, a letter first"
+            )
 
     method: str
     path: str
@@ -64,16 +83,19 @@ class Http(Trigger):
     """What is between the slashes; "{}" stands for one segment, "{+}" for all that are left."""
     asynchronous: bool
     max_body: int
+    authorization: str | None
     _signature: Callable[[], Signature] | None = None
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"{type(self).__name__} is frozen; make another one instead of setting {name!r}")
 
     def __repr__(self) -> str:
-        return f"Http({self.method!r}, {self.path!r}{', asynchronous=True' if self.asynchronous else ''})"
+        later = ", asynchronous=True" if self.asynchronous else ""
+        who = f", authorization={self.authorization!r}" if isinstance(self.authorization, str) else ""
+        return f"Http({self.method!r}, {self.path!r}{later}{who})"
 
-    def _told(self) -> tuple[str, str, bool, int]:
-        return self.method, self.path, self.asynchronous, self.max_body
+    def _told(self) -> tuple[str, str, bool, int, str | None]:
+        return self.method, self.path, self.asynchronous, self.max_body, self.authorization
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Http) and other._told() == self._told()
@@ -95,9 +117,12 @@ class Http(Trigger):
         places(task, self.method, self.in_path, parameters)
 
     def bound(self, signature: Callable[[], Signature]) -> Http:
-        made = Http(self.method, self.path, asynchronous=self.asynchronous, max_body=self.max_body)
-        vars(made)["_signature"] = signature
+        made = object.__new__(type(self))
+        vars(made).update(vars(self), _signature=signature)
         return made
+
+    def asks(self, target: Target) -> Asked:
+        return Asked(route=Route(self.method, self.path, self.authorization, self.asynchronous))
 
     def arguments(self, event: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
         """As the port says, for an event of payload format 2.0. Raises Problem for a request that does not fit."""
