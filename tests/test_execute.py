@@ -9,12 +9,12 @@ import pytest
 from tests.fakes import NOON, Clock, memory_app, message, perform, receive, run_ready
 
 from ebbtide.app import App
-from ebbtide.broker import Delivery, current
+from ebbtide.broker import Delivery, Permit, current
 from ebbtide.brokers.memory import MemoryBroker
-from ebbtide.errors import CallRefused, Retry
-from ebbtide.execute import MAX_MESSAGE, MAX_TRACEBACK, decide, describe, execute, finish, runs_async, settle
+from ebbtide.errors import CallRefused, Retry, StorageError
+from ebbtide.execute import MAX_MESSAGE, MAX_TRACEBACK, UNREACHED, decide, describe, execute, finish, runs_async, settle
 from ebbtide.message import Lineage, Message
-from ebbtide.outcome import Failed, NotYet, Outcome, Succeeded, TryAgain
+from ebbtide.outcome import Failed, NotYet, Outcome, Skipped, Succeeded, TryAgain
 from ebbtide.queue import Queue
 from ebbtide.result import Status
 from ebbtide.retry import RetryPolicy
@@ -664,3 +664,64 @@ def test_a_coroutine_that_never_suspends_is_finished_without_a_loop() -> None:
 
 def test_a_refused_call_is_an_argument_error() -> None:
     assert issubclass(CallRefused, TypeError)
+
+
+class Permitting(MemoryBroker):
+    """Permits what it is told to."""
+
+    permit = Permit.RUN
+
+    def begin(self, delivery: Delivery) -> Permit:
+        return self.permit
+
+
+def permitting(permit: Permit) -> tuple[App, list[int], Clock]:
+    clock, runs = Clock(), list[int]()
+    broker = Permitting(clock)
+    broker.permit = permit
+    app = App("t", queues=[Queue("default", timeout=45)], broker=lambda: broker, clock=clock)
+
+    @app.task
+    def work() -> None:
+        runs.append(1)
+
+    work.enqueue()
+    return app, runs, clock
+
+
+def test_what_was_run_to_its_end_before_is_acknowledged_unrun_and_its_record_left_alone() -> None:
+    app, runs, _ = permitting(Permit.DONE)
+    assert (only(app), runs) == (Skipped(), [])
+    assert app.broker.depth("default")[0].pending == 0
+
+
+def test_what_another_holder_runs_comes_again_unspent_when_that_must_have_ended() -> None:
+    app, runs, clock = permitting(Permit.BUSY)
+    assert (only(app), runs) == (NotYet(45.0, "another holder runs it"), [])
+    clock.forward(44.9)
+    assert receive(app) == []
+    clock.forward(0.1)
+    assert [delivery.attempt for delivery in receive(app)] == [1]
+
+
+class Unreachable(Delivery):
+    """Its body is kept elsewhere, where nobody answers."""
+
+    @property
+    def body(self) -> bytes:
+        raise StorageError("no network")
+
+
+def test_a_body_that_cannot_be_fetched_now_comes_again_unspent() -> None:
+    app = failing(ValueError())
+    unreachable = object.__new__(Unreachable)
+    vars(unreachable).update(vars(delivered(b"")))
+    assert not runs_async(app, unreachable)
+    assert finish(decide(app, unreachable)) == NotYet(UNREACHED, "no network")
+
+
+def test_a_delivery_with_a_deadline_is_still_of_its_kind() -> None:
+    unreachable = object.__new__(Unreachable)
+    vars(unreachable).update(vars(delivered(b"")))
+    assert type(unreachable.until(5.0)) is Unreachable
+    assert unreachable.until(5.0).deadline == 5.0

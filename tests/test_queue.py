@@ -13,6 +13,11 @@ def test_a_queue_needs_nothing_said() -> None:
     assert (queue.name, queue.timeout, queue.lanes, queue.attempts, queue.fifo) == ("default", 60, 1, 5, False)
 
 
+def test_a_storm_is_limited_where_it_is_said_so() -> None:
+    assert Queue().storm_limit is None
+    assert Queue(storm_limit=1000).storm_limit == 1000
+
+
 def test_a_loan_lasts_six_timeouts() -> None:
     assert Queue(timeout=10).loan == 60
 
@@ -53,6 +58,8 @@ def test_a_queue_given_a_list_is_still_a_value() -> None:
         {"timeout": float("nan")},
         {"visibility": 0},
         {"visibility": MAX_VISIBILITY + 1},
+        {"storm_limit": 0},
+        {"storm_limit": 1.5},
         {"lanes": 0},
         {"lanes": 101},
         {"lanes": True},

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
+from enum import Enum
 from typing import NamedTuple
 
 from ebbtide.message import Lineage, Message
@@ -67,13 +68,25 @@ class Delivery:
 
     def until(self, deadline: float) -> Delivery:
         """The same delivery, to be killed at this time; what was decoded stays so."""
-        limited = object.__new__(Delivery)
+        limited = object.__new__(type(self))  # a broker's own kind stays of that kind
         vars(limited).update(vars(self), deadline=deadline)
         return limited
 
 
 current: ContextVar[Delivery | None] = ContextVar("ebbtide.current", default=None)
 """The delivery whose task runs here and now: what is enqueued meanwhile inherits its lane and lineage."""
+
+
+class Permit(Enum):
+    """A broker's word on a task that is about to start; nearly always RUN.
+
+    Where copies of one message may be out at once, a key decides. DONE: it was run to its end before, or another
+    message under its key is; acknowledge it. BUSY: another holder runs it; hand it back unspent.
+    """
+
+    RUN = "run"
+    DONE = "done"
+    BUSY = "busy"
 
 
 class Settlement(NamedTuple):
@@ -178,9 +191,10 @@ class Broker(ABC):
         power, it would only be run again. Quick if there is nothing."""
         return None
 
-    def begin(self, delivery: Delivery) -> None:
-        """The task of this delivery starts now: should the holder die, the attempt is spent. Cheap, and on no disk."""
-        return None
+    def begin(self, delivery: Delivery) -> Permit:
+        """The task of this delivery starts now, if it may: should the holder die, the attempt is spent. Cheap, and on
+        no disk."""
+        return Permit.RUN
 
     def together(self) -> AbstractContextManager[object]:
         """What is called within is one write where the broker can do that."""

@@ -39,6 +39,10 @@ class EnvelopeError(EbbtideError):
     """Bytes on a queue are not a message of a version we speak."""
 
 
+class PayloadGone(EnvelopeError):
+    """A message's payload waited in the bucket, and is there no more: the bucket's lifecycle or somebody removed it."""
+
+
 class UnknownTask(EbbtideError, LookupError):
     """A message or a caller names a task the app does not have."""
 
@@ -48,7 +52,22 @@ class UnknownResult(EbbtideError, LookupError):
 
 
 class StorageError(EbbtideError):
-    """The queue's storage cannot be opened, read or written; the message names the file and the cure."""
+    """The queue's storage cannot be opened, read or written; the message names what, where, and the cure."""
+
+    code = ""
+    """What the service calls it (`AccessDenied`), where it has a word for it."""
+
+
+class PartlyStored(StorageError):
+    """Of a batch some messages were stored and some were not: `stored` and `missing` hold their ids.
+
+    Of those missing after a broken connection it is not known; sent again, they may be there twice.
+    """
+
+    def __init__(self, message: str, stored: tuple[str, ...] = (), missing: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.stored = stored
+        self.missing = missing
 
 
 class StorageFull(StorageError):
@@ -81,6 +100,10 @@ class Verdict(EbbtideError):
 
 class LoopDetected(Verdict):
     """A chain of tasks enqueuing tasks went past the app's depth budget; the message shows its path."""
+
+
+class StormLimit(Verdict):
+    """A chain of tasks sent more messages to a queue than its `storm_limit` allows one root; the message names it."""
 
 
 class Expired(Verdict):

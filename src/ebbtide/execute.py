@@ -14,15 +14,29 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from ebbtide.app import App, Middleware
-from ebbtide.broker import Broker, Delivery, Settlement, current
-from ebbtide.errors import CallRefused, EnvelopeError, Expired, LoopDetected, Retry, UnknownTask, WorkerDied, dotted
+from ebbtide.broker import Broker, Delivery, Permit, Settlement, current
+from ebbtide.errors import (
+    CallRefused,
+    EnvelopeError,
+    Expired,
+    LoopDetected,
+    Retry,
+    StorageError,
+    TaskTimeout,
+    UnknownTask,
+    WorkerDied,
+    dotted,
+)
 from ebbtide.message import Message
-from ebbtide.outcome import Failed, NotYet, Outcome, Succeeded, TryAgain
+from ebbtide.outcome import Failed, NotYet, Outcome, Skipped, Succeeded, TryAgain
 from ebbtide.result import Report, ResultStore, Status, TaskError
 from ebbtide.task import Task
 
 T = TypeVar("T")
 Decided = tuple[Delivery, Outcome]
+
+UNREACHED = 30.0
+"""Seconds until a message is tried again whose body could not be fetched."""
 
 MAX_MESSAGE = 2_000
 MAX_TRACEBACK = 16_000
@@ -33,7 +47,7 @@ def runs_async(app: App, delivery: Delivery) -> bool:
     """Whether deciding this delivery needs an event loop: an `async def` task, or any task under async middleware."""
     try:
         task = app.tasks.get(delivery.message.task)
-    except EnvelopeError:
+    except (EnvelopeError, StorageError):
         return False
     return task is not None and (task.is_async or any(map(inspect.iscoroutinefunction, app.middleware)))
 
@@ -52,10 +66,19 @@ def finish(coroutine: Coroutine[Any, Any, T]) -> T:
 
 def execute(app: App, delivery: Delivery) -> Outcome:
     """Run one delivery of a `def` task and settle it."""
-    app.broker.begin(delivery)
-    outcome = finish(decide(app, delivery))
+    outcome = unless_permitted(app, delivery, app.broker.begin(delivery)) or finish(decide(app, delivery))
     settle(app, [(delivery, outcome)])
     return outcome
+
+
+def unless_permitted(app: App, delivery: Delivery, permit: Permit) -> Outcome | None:
+    """What becomes of a delivery that its broker does not permit to start; None if it does."""
+    if permit is Permit.RUN:
+        return None
+    if permit is Permit.DONE:
+        return Skipped()
+    # By then the other holder has ended, one way or the other.
+    return NotYet(app.queues[delivery.queue].timeout, "another holder runs it")
 
 
 async def decide(app: App, delivery: Delivery, *, answer: bool = False) -> Outcome:
@@ -72,9 +95,12 @@ async def decide(app: App, delivery: Delivery, *, answer: bool = False) -> Outco
         return Failed(delivery.fate or describe(verdict, delivery.attempt), started, started)
     except (EnvelopeError, UnknownTask, Expired, LoopDetected) as verdict:
         return Failed(describe(verdict, delivery.attempt), started, started)
+    except StorageError as error:  # its body is kept elsewhere, where nobody answers now
+        return NotYet(UNREACHED, str(error))
     if wait > 0:
         return NotYet(wait)
-    delivery = delivery.until(started + task.queue.timeout)
+    deadline = started + task.queue.timeout
+    delivery = delivery.until(deadline if delivery.deadline is None else min(deadline, delivery.deadline))
     token = current.set(delivery)
     try:
         value = _call(app.middleware, task, delivery)(message)
@@ -98,6 +124,8 @@ def settle(app: App, decided: Iterable[Decided]) -> None:
         match outcome:
             case Succeeded():
                 done.append(Settlement(delivery, report))
+            case Skipped():
+                done.append(Settlement(delivery))
             case NotYet(wait):
                 again.append(Settlement(delivery, None, wait, spent=False))
             case TryAgain(_, wait):
@@ -179,6 +207,11 @@ def _after_error(
     return TryAgain(described, policy.wait(delivery.attempt) if chosen is None else chosen, started, now)
 
 
+def overrun(app: App, delivery: Delivery, error: TaskTimeout, started: float) -> Outcome:
+    """The outcome of a delivery whose task had to be left running at its limit. Raises UnknownTask, EnvelopeError."""
+    return _after_error(app.task_named(delivery.message.task), delivery, error, started, app.now())
+
+
 def is_final(task: Task[Any, Any, Any], attempt: int, error: BaseException) -> bool:
     """Whether this error, raised in this attempt, is the task's end."""
     return isinstance(error, CallRefused) or not task.retry.retries(error) or attempt >= task.retry.attempts
@@ -208,7 +241,7 @@ def waited_for(delivery: Delivery, started_at: float) -> float | None:
 
 
 def _report(app: App, delivery: Delivery, outcome: Outcome) -> Report | None:
-    if isinstance(outcome, NotYet):
+    if isinstance(outcome, (NotYet, Skipped)):
         return None
     try:
         message = delivery.message

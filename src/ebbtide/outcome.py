@@ -1,4 +1,4 @@
-"""What one attempt came to: four values, decided in one place and acted upon in another.
+"""What one attempt came to: five values, decided in one place and acted upon in another.
 
 They are named tuples, which are quicker to make and to import than dataclasses.
 """
@@ -19,9 +19,19 @@ class Succeeded(NamedTuple):
 
 
 class NotYet(NamedTuple):
-    """Not started, and the attempt is not spent: it is not due yet or no longer fits. wait is in seconds."""
+    """Not started, and the attempt is not spent: it is not due yet, no longer fits, or for the reason in `why`.
+
+    wait is in seconds.
+    """
 
     wait: float = 0.0
+    why: str = ""
+
+
+class Skipped(NamedTuple):
+    """Not started: another delivery of the same keyed message was run to its end, so this one is only acknowledged."""
+
+    why: str = "its message was run to its end before"  # a tuple of nothing would be false where an outcome may be None
 
 
 class TryAgain(NamedTuple):
@@ -41,4 +51,4 @@ class Failed(NamedTuple):
     finished_at: float
 
 
-Outcome = Succeeded | NotYet | TryAgain | Failed
+Outcome = Succeeded | Skipped | NotYet | TryAgain | Failed

@@ -12,6 +12,15 @@ from typing import NamedTuple
 from ebbtide.errors import DeclarationError
 from ebbtide.queue import Queue
 
+CLAIMS = {"claims/": 45, "claims-long/": 410, "claims-longest/": 3_700}
+"""The bucket's prefixes for what is too big elsewhere, and the days after which the lifecycle of each removes it."""
+
+AFTERLIFE = 29 * 86_400.0
+"""Seconds a body is kept longer than its message can wait: as a dead letter (14 days), sent back (14), and one more."""
+
+LONGEST_KEPT = max(CLAIMS.values()) * 86_400.0 - AFTERLIFE
+"""Seconds: the most that an object can be asked to be kept for."""
+
 _STAGE = re.compile(r"[a-z][a-z0-9]{0,15}", re.ASCII)
 
 
@@ -22,6 +31,11 @@ def stage_name(name: str) -> str:
             f"{name!r} is no name for a stage: up to 16 small ASCII letters and digits, a letter first"
         )
     return name
+
+
+def claim_prefix(keep: float) -> str | None:
+    """The prefix that keeps an object for so many seconds and its afterlife; None if none does."""
+    return next((prefix for prefix, days in CLAIMS.items() if keep + AFTERLIFE <= days * 86_400.0), None)
 
 
 class Place(NamedTuple):

@@ -29,6 +29,9 @@ class Queue:
     fifo: messages of one `group` are run one after another in the order sent.
     runner, memory (MB), cpu (vCPU), batch, batch_window (seconds): used when deployed; the embedded engine runs
         every queue in its worker processes.
+    storm_limit: messages that all descendants of one root may send to this queue; those beyond it become dead letters
+        with the reason StormLimit, unrun. None is no limit. Used when deployed, where each is counted by a write; the
+        embedded engine counts none, and only the app's depth budget ends a loop there.
 
     Raises DeclarationError, naming the queue and the field.
     """
@@ -46,6 +49,7 @@ class Queue:
     cpu: float | None = None
     batch: int = 10
     batch_window: float = 0.0
+    storm_limit: int | None = None
 
     def __post_init__(self) -> None:
         queue_name(self.name)
@@ -62,6 +66,8 @@ class Queue:
         self._need(_whole(self.memory) and self.memory >= 128, "memory", "MB, 128 or more")
         self._need(_whole(self.batch) and 1 <= self.batch <= 10_000, "batch", "a number from 1 to 10,000")
         self._need(0 <= self.batch_window <= 300, "batch_window", "seconds, 0 to 300")
+        limit = self.storm_limit
+        self._need(limit is None or (_whole(limit) and limit >= 1), "storm_limit", "1 or more, or None")
         object.__setattr__(self, "concurrency", self._per_lane())
 
     def _need(self, holds: bool, field: str, expected: str) -> None:

@@ -28,13 +28,25 @@ class Promises(NamedTuple):
 
     complete: a receive gives all there is, up to its limit. ordered: a lane goes by priority, then by arrival, also
     after a retry. tells: the next holder and the record learn how the last holder was lost. gives_back: the attempt of
-    what is handed back unstarted is not counted.
+    what is handed back unstarted is not counted. limits: no more of a lane are on loan than its concurrency.
+
+    counts: every loan is an attempt; else the first one is, and of the others those that began. alone: of a group one
+    message is on loan at a time; else as many as one receive gave, and what waits for a retry is on loan as well.
+    grouped: a message of a FIFO queue may have no group; else it is in its task's. across: a group is one over all
+    lanes. exact: depths tell what waits for a retry from what is on loan, and how long; dead letters hold the error's
+    very text, and go back in the order asked for.
     """
 
     complete: bool = True
     ordered: bool = True
     tells: bool = True
     gives_back: bool = True
+    limits: bool = True
+    counts: bool = True
+    alone: bool = True
+    grouped: bool = True
+    across: bool = True
+    exact: bool = True
 
 
 class Difference(Exception):
@@ -50,6 +62,10 @@ class Task:
     due: float = 0.0  # wall clock; 0 once it has been found to be due
     attempt: int = 0
     receipt: str | None = None  # of the current loan
+    buried: int = 0
+    redriven: int = 0
+    receives: int = 0
+    starts: int = 0  # beyond those of the first loan
     begun: bool = False
     lost: bool = False  # its last holder was
     errors: list[TaskError] = field(default_factory=list)
@@ -89,11 +105,12 @@ class Model:
 
     def __init__(self, now: float, promises: Promises) -> None:
         self.now = now
+        self.buried = 0
         self.promises = promises
         self.tasks: dict[str, Task] = {}  # in order of arrival
         self.keys: dict[tuple[str, str], Key] = {}
         self.keys_perhaps_gone: set[tuple[str, str]] = set()
-        self.receipts: set[str] = set()
+        self.receipts: dict[str, int] = {}  # with how often its message had been redriven by then
 
     # Sending
 
@@ -147,6 +164,7 @@ class Model:
         if len(deliveries) > most or (self.promises.complete and len(deliveries) < most):
             raise Difference(f"a receive gave {len(deliveries)} messages where {most} could be had")
         taken: Counter[tuple[str, int]] = Counter()
+        self._judge_groups(queues, deliveries, free)
         for delivery in deliveries:
             place = (delivery.queue, delivery.lane)
             self._take(delivery, free.get(place, []), taken[place])
@@ -155,24 +173,56 @@ class Model:
     def _free(self, queue: Queue) -> Iterator[tuple[tuple[str, int], list[Task]]]:
         """What each lane could give now, first first."""
         here = [task for task in self.tasks.values() if task.message.queue == queue.name and task.pending]
-        heads: dict[str, Task] = {}
-        for task in here:
-            if queue.fifo and task.message.group is not None:
-                heads.setdefault(task.message.group, task)
-        busy = {task.message.group for task in here if task.status is Status.RUNNING}
+        waiting = self._held_up(queue, here)
         for lane in range(queue.lanes):
             there = [task for task in here if task.message.lane == lane]
-            group_allows = (
-                task
-                for task in there
-                if task.message.group not in heads
-                or (heads[task.message.group] is task and task.message.group not in busy)
-            )
-            ready = [task for task in group_allows if task.ready(self.now)]
-            ready.sort(key=lambda task: -task.message.priority)
+            ready = [task for task in there if task.ready(self.now) and task.message.id not in waiting]
+            ready.sort(key=lambda task: -task.message.priority if self.promises.ordered else 0)
             running = sum(task.status is Status.RUNNING for task in there)
-            limit = queue.limit(lane)
+            limit = queue.limit(lane) if self.promises.limits else None
             yield (queue.name, lane), ready if limit is None else ready[: max(0, limit - running)]
+
+    def _held_up(self, queue: Queue, here: Sequence[Task]) -> set[str]:
+        """The ids of those that wait for others of their group; `here` are the queue's messages in order."""
+        held_up: set[str] = set()
+        closed = {self._group(queue, task) for task in here if self._closes(task)}
+        for task in here:
+            group = self._group(queue, task)
+            if group is None:
+                continue
+            if group in closed:
+                held_up.add(task.message.id)
+            if self.promises.alone or not task.ready(self.now):
+                closed.add(group)
+        return held_up
+
+    def _closes(self, task: Task) -> bool:
+        """Whether others of its group have to wait, those before it as well: to wait for a retry may be a loan, too."""
+        return task.status is Status.RUNNING or (not self.promises.alone and not task.ready(self.now))
+
+    def _group(self, queue: Queue, task: Task) -> tuple[str, int] | None:
+        """What holds a message of a FIFO queue up: others of the same group."""
+        message = task.message
+        name = message.group if message.group is not None or self.promises.grouped else message.task
+        return (name, 0 if self.promises.across else message.lane) if queue.fifo and name is not None else None
+
+    def _judge_groups(
+        self, queues: Sequence[Queue], deliveries: Sequence[Delivery], free: Mapping[tuple[str, int], list[Task]]
+    ) -> None:
+        """What came of a group has to be the first ones of it, in order. Raises Difference."""
+        for queue in (queue for queue in queues if queue.fifo):
+            given: dict[object, list[str]] = {}
+            there: dict[object, list[str]] = {}
+            for lane in range(queue.lanes):
+                for task in free[queue.name, lane]:
+                    there.setdefault(self._group(queue, task), []).append(task.message.id)
+            for delivery in deliveries:
+                known = self.tasks.get(delivery.message.id)
+                if known and delivery.queue == queue.name and (group := self._group(queue, known)) is not None:
+                    given.setdefault(group, []).append(delivery.message.id)
+            for name, ids in given.items():
+                if ids != there.get(name, [])[: len(ids)]:
+                    raise Difference(f"of group {name} came {ids}, where {there.get(name)} could be had")
 
     def _take(self, delivery: Delivery, free: list[Task], number: int) -> None:
         task = next((task for task in free if task.message.id == delivery.message.id), None)
@@ -187,9 +237,11 @@ class Model:
             raise Difference(f"{delivery.message.id} was given twice at a time")
         if delivery.receipt in self.receipts:
             raise Difference(f"{delivery.message.id} came with the receipt {delivery.receipt}, which was given before")
-        self.receipts.add(delivery.receipt)
+        self.receipts[delivery.receipt] = task.redriven
         task.status, task.receipt, task.begun = Status.RUNNING, delivery.receipt, False
-        task.attempt, task.started_at = task.attempt + 1, self.now
+        task.receives, task.started_at = task.receives + 1, self.now
+        counted = 1 if task.receives == 1 else max(1, 2 + task.starts)
+        task.attempt = task.attempt + 1 if self.promises.counts else counted
         if delivery.attempt != task.attempt:
             raise Difference(f"{delivery.message.id} came as attempt {delivery.attempt}, it is {task.attempt}")
         fate = task.errors[-1] if task.lost and self.promises.tells else None
@@ -204,14 +256,22 @@ class Model:
 
     # Settling
 
+    def taken_over(self, delivery: Delivery) -> bool:
+        """Whether somebody else has this one by now."""
+        task = self.tasks.get(delivery.message.id)
+        if task is None or self.receipts[delivery.receipt] != task.redriven:
+            return False
+        return task.status is Status.RUNNING and task.receipt != delivery.receipt
+
     def held(self, delivery: Delivery) -> Task | None:
         """The task, if this is its current loan."""
         task = self.tasks.get(delivery.message.id)
         return task if task and task.status is Status.RUNNING and task.receipt == delivery.receipt else None
 
     def begin(self, delivery: Delivery) -> None:
-        if task := self.held(delivery):
+        if (task := self.held(delivery)) and not task.begun:
             task.begun = True
+            task.starts += task.receives > 1
 
     def ack(self, settled: Sequence[Settlement]) -> int:
         """How many take effect, as with the other verbs."""
@@ -237,8 +297,10 @@ class Model:
                 task.due = self.now + settlement.wait if settlement.wait > 0 else 0.0
                 if settlement.spent:
                     task.lost = False
+                    task.starts += not task.begun and task.receives > 1
                 elif self.promises.gives_back:
                     task.attempt -= 1
+                    task.starts -= task.begun or task.receives == 1
                 if settlement.report and settlement.report.error:
                     task.errors.append(settlement.report.error)
         return effect
@@ -250,6 +312,8 @@ class Model:
             if (task := self.held(settlement.delivery)) and report and report.error:
                 effect += 1
                 task.status, task.attempt = Status.FAILED, report.error.attempt
+                self.buried += 1
+                task.buried = self.buried
                 task.started_at, task.finished_at = report.started_at, report.finished_at
                 if report.error != settlement.delivery.fate:  # else it is told already
                     task.errors.append(report.error)
@@ -321,10 +385,14 @@ class Model:
 
     def redrive(self, ids: Sequence[str]) -> int:
         effect = 0
+        if not self.promises.exact:  # in the order in which they died
+            ids = sorted(ids, key=lambda id: self.tasks[id].buried if id in self.tasks else 0)
         for id in ids:
             if (task := self.tasks.get(id)) and task.status is Status.FAILED:
                 effect += 1
                 task.status, task.attempt, task.lost, task.errors, task.due = Status.READY, 0, False, [], 0.0
+                task.receives = task.starts = 0
+                task.redriven += 1
                 self.tasks[id] = self.tasks.pop(id)  # it queues up anew, behind its group
         return effect
 

@@ -9,6 +9,8 @@ from threading import Event, Thread
 from typing import Any
 
 import pytest
+from tests.brokers.sqs.promises import NOT_KEPT
+from tests.brokers.sqs.stage import deployed
 from tests.fakes import NOON, Clock, message
 
 from ebbtide.broker import Broker, DeadLetters, Delivery, Depth, Settlement
@@ -29,6 +31,7 @@ class Embedded(Broker, DeadLetters, Records, Figures, Purgeable):
 BROKERS: dict[str, Callable[[Path, Clock], Any]] = {
     "memory": lambda folder, clock: MemoryBroker(clock),
     "sqlite": lambda folder, clock: SqliteBroker(folder / "queue.db", clock=clock, durable=False),
+    "sqs": lambda folder, clock: deployed(clock),
 }
 
 QUEUE = Queue()
@@ -43,6 +46,10 @@ def clock() -> Clock:
 
 @pytest.fixture(params=BROKERS)
 def broker(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterator[Embedded]:
+    if request.param == "sqs":
+        if reason := NOT_KEPT.get(request.function.__name__):
+            pytest.skip(reason)
+        request.getfixturevalue("aws")
     made: Embedded = BROKERS[request.param](tmp_path, clock)
     yield made
     made.close()

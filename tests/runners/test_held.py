@@ -10,10 +10,11 @@ import pytest
 from tests.fakes import message
 
 from ebbtide.app import App
-from ebbtide.broker import Delivery
+from ebbtide.broker import Delivery, Permit
 from ebbtide.brokers.sqlite import SqliteBroker
 from ebbtide.errors import StorageError
-from ebbtide.outcome import Succeeded
+from ebbtide.execute import UNREACHED
+from ebbtide.outcome import NotYet, Succeeded
 from ebbtide.queue import Queue
 from ebbtide.result import Status
 from ebbtide.runners.held import Held
@@ -32,6 +33,11 @@ class Refusing(SqliteBroker):
             yield None
             if self.refuses:
                 raise StorageError("the disk is full")
+
+    def begin(self, delivery: Delivery) -> Permit:
+        if self.refuses:
+            raise StorageError("the disk is full")
+        return super().begin(delivery)
 
     def extend(self, deliveries: Sequence[Delivery], seconds: float) -> int:
         if self.refuses:
@@ -186,3 +192,13 @@ def test_the_end_of_a_task_wakes_who_waits_for_it(app: App, held: Held) -> None:
     held.started(delivery)
     held.wait_until(lambda: not held.running, timeout=0.01)
     assert held.running == 1
+
+
+def test_what_the_broker_cannot_be_asked_about_now_is_to_come_again_unspent(
+    app: App, broker: Refusing, held: Held
+) -> None:
+    (delivery,) = taken(app, "a")
+    assert held.permit(delivery) is None
+    broker.refuses = True
+    assert held.permit(delivery) == NotYet(UNREACHED, "the disk is full")
+    assert not held.running

@@ -9,7 +9,7 @@ from tests.fakes import NOON, message
 
 from ebbtide.broker import Delivery
 from ebbtide.message import Lineage, Message
-from ebbtide.outcome import Failed, NotYet, Outcome, Succeeded, TryAgain
+from ebbtide.outcome import Failed, NotYet, Outcome, Skipped, Succeeded, TryAgain
 from ebbtide.result import TaskError
 from ebbtide.runners.report import Reporter, facts
 
@@ -49,7 +49,9 @@ def told(kept: Kept, outcome: Outcome, level: int = logging.INFO, attempt: int =
     [
         (Succeeded("1", 10.0, 10.0124), "INFO work m1 succeeded in 12 ms"),
         (Succeeded("1", 10.0, 13.25), "INFO work m1 succeeded in 3.2 s"),
+        (Skipped(), "INFO work m1 was run to its end before; this copy of it is not run"),
         (NotYet(90.0), "INFO work m1 is not due for 90.0 s"),
+        (NotYet(30.0, "no\nnetwork"), r"INFO work m1 waits 30.0 s: no\nnetwork"),
         (TryAgain(ASKED, 30.0, 1.0, 2.0), "INFO work m1 asks to run again, in 30.0 s: not there yet"),
         (TryAgain(ERROR, 0.5, 1.0, 2.0), "WARNING work m1 failed, again in 500 ms: ValueError: no"),
         (Failed(ERROR, 1.0, 2.0), "ERROR work m1 failed for good, now a dead letter: ValueError: no"),
@@ -63,7 +65,7 @@ def test_from_the_second_attempt_on_its_number_is_told(kept: Kept) -> None:
     assert told(kept, Succeeded("1", 0.0, 0.001), attempt=3) == ["INFO work m1 succeeded in 1 ms (attempt 3)"]
 
 
-@pytest.mark.parametrize("outcome", [Succeeded("1", 1.0, 2.0), NotYet(1.0), TryAgain(ASKED, 30.0, 1.0, 2.0)])
+@pytest.mark.parametrize("outcome", [Succeeded("1", 1.0, 2.0), Skipped(), NotYet(1.0), TryAgain(ASKED, 30.0, 1.0, 2.0)])
 def test_what_is_no_fault_is_not_told_at_warning_level(kept: Kept, outcome: Outcome) -> None:
     assert told(kept, outcome, logging.WARNING) == []
 

@@ -14,11 +14,11 @@ from tests.runners import crew_app
 from tests.runners.crew import Crew, alive, until
 
 from ebbtide.app import App
-from ebbtide.broker import Broker, Delivery, Settlement
+from ebbtide.broker import Broker, Delivery, Permit, Settlement
 from ebbtide.brokers.memory import MemoryBroker
 from ebbtide.brokers.sqlite import SqliteBroker
 from ebbtide.errors import StorageError
-from ebbtide.outcome import Outcome
+from ebbtide.outcome import NotYet, Outcome, Skipped
 from ebbtide.queue import Queue
 from ebbtide.result import Result, Status
 from ebbtide.retry import RetryPolicy
@@ -38,6 +38,11 @@ class Noting(MemoryBroker):
         super().__init__()
         self.taken: list[int] = []
         self.failing: dict[str, int] = {}
+        self.permits: list[Permit] = []
+
+    def begin(self, delivery: Delivery) -> Permit:
+        self._may_fail("begin")
+        return self.permits.pop(0) if self.permits else Permit.RUN
 
     def receive(self, queues: Sequence[Queue], limit: int, wait: float = 0.0) -> list[Delivery]:
         self._may_fail("receive")
@@ -592,3 +597,24 @@ def test_two_processes_that_drain_both_end_and_only_then(crew: Crew) -> None:
     assert worker.ended() == 0
     assert slow.wait(0).status is SUCCESSFUL
     assert (fails.wait(0).status, fails.attempts) == (FAILED, 2)
+
+
+# What may start
+
+
+@pytest.mark.parametrize("threads", [0, 1])
+def test_only_what_the_broker_permits_is_started(noting: Noting, own_alarm: None, threads: int) -> None:
+    desk = Desk(noting, Queue("default", timeout=300))  # longer than a draining worker waits
+    runs: list[int] = []
+
+    @desk.app.task
+    def work(number: int) -> None:
+        runs.append(number)
+
+    noting.permits = [Permit.DONE, Permit.BUSY]
+    work.enqueue_many([(number,) for number in range(3)])
+    desk.drain(threads=threads)
+    assert runs == [2]
+    assert [type(outcome) for _, outcome in desk.ended][:2] == [Skipped, NotYet]
+    depth = noting.depth("default")[0]
+    assert (depth.ready, depth.delayed, depth.running) == (0, 1, 0)

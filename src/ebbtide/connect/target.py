@@ -2,6 +2,8 @@
 
 What can go wrong is told apart: nothing of that name, a module that breaks while it is imported (then the user sees
 their own traceback, less our frames and the import system's), and an attribute that is no App.
+
+It is part of a Lambda function's start, so pathlib, which would add to that, is not used.
 """
 
 from __future__ import annotations
@@ -12,7 +14,6 @@ import re
 import sys
 import traceback
 from collections.abc import Iterable
-from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any
 
@@ -21,7 +22,7 @@ from ebbtide.errors import TargetError
 from ebbtide.names import nearest
 
 _DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
-_OURS = str(Path(__file__).resolve().parents[1]) + os.sep
+_OURS = os.path.dirname(os.path.dirname(os.path.realpath(__file__))) + os.sep
 _IMPORT_SYSTEM = ("<frozen importlib", importlib.__file__)
 
 
@@ -40,7 +41,7 @@ def load(target: str) -> App:
     """
     name, colon, attribute = target.partition(":")
     _check(target, name, colon, attribute)
-    here = str(Path.cwd())
+    here = os.getcwd()
     if here not in sys.path:
         sys.path.insert(0, here)
     module = _module(target, name)
@@ -49,7 +50,7 @@ def load(target: str) -> App:
 
 def _check(target: str, name: str, colon: str, attribute: str) -> None:
     if name.endswith(".py") or "/" in name or os.sep in name:
-        dotted = ".".join(part for part in Path(name.removesuffix(".py")).parts if part not in (".", os.sep))
+        dotted = ".".join(part for part in name.removesuffix(".py").replace(os.sep, "/").split("/") if part not in ".")
         raise TargetError(f"{target!r} is a path; name the module: {dotted}:{attribute or 'app'}")
     if not _DOTTED.fullmatch(name) or (colon and not _DOTTED.fullmatch(attribute)):
         raise TargetError(f"{target!r} names no app; write 'module:app': 'shop:app' is the App called app in shop.py")
@@ -88,8 +89,7 @@ def _broken(what: str, error: BaseException) -> TargetBroken:
 
 
 def _shown(file: str) -> str:
-    path = Path(file)
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else file
+    return file.removeprefix(os.path.join(os.getcwd(), ""))
 
 
 def _chain(told: traceback.TracebackException) -> Iterable[traceback.TracebackException]:
@@ -105,19 +105,20 @@ def _hint(name: str) -> str:
         return f" Did you mean {f'{parent}:{last}'!r}?"
     path = name.replace(".", "/")
     for root in ("src", "app"):
-        if Path(root, f"{path}.py").is_file() or Path(root, path).is_dir():
+        if os.path.isfile(f"{root}/{path}.py") or os.path.isdir(f"{root}/{path}"):
             return f" It is in {root}/: run the command from there, or set PYTHONPATH={root}"
-    folder = Path(parent.replace(".", "/")) if parent and Path(parent.replace(".", "/")).is_dir() else Path()
-    before = f"{parent}." if folder != Path() else ""
+    folder = parent.replace(".", "/") if parent and os.path.isdir(parent.replace(".", "/")) else "."
+    before = f"{parent}." if folder != "." else ""
     return nearest(name, {f"{before}{module}" for module in _modules_in(folder)})
 
 
-def _modules_in(folder: Path) -> Iterable[str]:
-    for entry in folder.iterdir():
-        if entry.suffix == ".py" and not entry.stem.startswith("__"):
-            yield entry.stem
-        elif entry.name.isidentifier() and entry.is_dir() and any(entry.glob("*.py")):
-            yield entry.name
+def _modules_in(folder: str) -> Iterable[str]:
+    for name in os.listdir(folder):
+        path = os.path.join(folder, name)
+        if name.endswith(".py") and not name.startswith("__"):
+            yield name.removesuffix(".py")
+        elif name.isidentifier() and os.path.isdir(path) and any(file.endswith(".py") for file in os.listdir(path)):
+            yield name
 
 
 def _at(module: ModuleType, attribute: str) -> App:

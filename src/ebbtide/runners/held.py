@@ -11,8 +11,8 @@ from threading import Condition, Lock
 from ebbtide.app import App
 from ebbtide.broker import Delivery, Settlement
 from ebbtide.errors import StorageError
-from ebbtide.execute import Decided, settle
-from ebbtide.outcome import Outcome
+from ebbtide.execute import UNREACHED, Decided, settle, unless_permitted
+from ebbtide.outcome import NotYet, Outcome
 
 
 class Held:
@@ -64,9 +64,15 @@ class Held:
         except IndexError:
             return None
 
+    def permit(self, delivery: Delivery) -> Outcome | None:
+        """Ask whether this one may start; what becomes of it if it may not. If the storage fails it is given back."""
+        try:
+            return unless_permitted(self._app, delivery, self._app.broker.begin(delivery))
+        except StorageError as error:
+            return NotYet(UNREACHED, str(error))
+
     def started(self, delivery: Delivery) -> None:
         """This one runs now."""
-        self._app.broker.begin(delivery)
         self._extend_at[delivery.receipt] = time.monotonic() + self._loan(delivery) / 2
         self._running[delivery.receipt] = delivery
 

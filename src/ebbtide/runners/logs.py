@@ -13,6 +13,7 @@ import os
 import resource
 import sys
 import traceback
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from types import TracebackType
@@ -37,8 +38,13 @@ class JsonLines(logging.Formatter):
     """One JSON object a record.
 
     Always time (ISO 8601, UTC), level, event and pid. A task's end has its facts; anything else its message and
-    logger, the `extra` it was given, the error, and the task that logged it.
+    logger, the `extra` it was given, the error, and the task that logged it. always: more that every line is to have,
+    asked for anew for each.
     """
+
+    def __init__(self, always: Callable[[], dict[str, str]] = dict) -> None:
+        super().__init__()
+        self._always = always
 
     def format(self, record: logging.LogRecord) -> str:
         event = getattr(record, "event", "log")
@@ -47,7 +53,7 @@ class JsonLines(logging.Formatter):
             event = "task"
         else:
             about = _logged(record)
-        return line(record.levelname, event, record.created, **about)
+        return line(record.levelname, event, record.created, **about | self._always())
 
 
 def line(level: str, event: str, at: float, **about: Any) -> str:

@@ -18,31 +18,34 @@ ASYNC_MARGIN = 1.0
 
 
 class EventLoop:
-    """Runs deliveries concurrently and hands each outcome to `finished`, on its own thread.
+    """Runs deliveries concurrently and hands each outcome to `finished`, on its own thread."""
 
-    answer: somebody waits for the return values, as `decide` says.
-    """
-
-    def __init__(self, app: App, finished: Callable[[Delivery, Outcome], None], *, answer: bool = False) -> None:
+    def __init__(self, app: App, finished: Callable[[Delivery, Outcome], None]) -> None:
         self._app = app
-        self._answer = answer
         self._finished = finished
         self._tasks: set[asyncio.Task[None]] = set()  # the loop itself keeps only weak references
         self._loop = asyncio.new_event_loop()
         Thread(target=self._loop.run_forever, name="ebbtide-loop", daemon=True).start()
 
-    def submit(self, delivery: Delivery, timeout: float) -> None:
-        """Start this delivery; it is cancelled after `timeout` seconds."""
-        self._loop.call_soon_threadsafe(self._start, delivery, timeout)
+    @property
+    def running(self) -> str | None:
+        """The receipt of the delivery whose task runs at this moment, rather than waits; None: none, or what it made
+        runs. For any thread."""
+        task = asyncio.current_task(self._loop)
+        return task.get_name() if task else None
 
-    def _start(self, delivery: Delivery, timeout: float) -> None:
-        task = self._loop.create_task(self._run(delivery, timeout))
+    def submit(self, delivery: Delivery, timeout: float, *, answer: bool = False) -> None:
+        """Start this delivery; it is cancelled after `timeout` seconds. answer: as `decide` says."""
+        self._loop.call_soon_threadsafe(self._start, delivery, timeout, answer)
+
+    def _start(self, delivery: Delivery, timeout: float, answer: bool) -> None:
+        task = self._loop.create_task(self._run(delivery, timeout, answer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         task.add_done_callback(end_process_on_error)
 
-    async def _run(self, delivery: Delivery, timeout: float) -> None:
-        work = self._loop.create_task(decide(self._app, delivery, answer=self._answer))
+    async def _run(self, delivery: Delivery, timeout: float, answer: bool) -> None:
+        work = self._loop.create_task(decide(self._app, delivery, answer=answer), name=delivery.receipt)
         timer = self._loop.call_later(timeout, work.cancel)
         outcome = await work
         late = self._loop.time() >= timer.when()

@@ -10,13 +10,19 @@ import re
 from typing import Any
 
 from ebbtide.broker import Delivery
-from ebbtide.errors import EnvelopeError
+from ebbtide.errors import EnvelopeError, StorageError
 from ebbtide.execute import waited_for
 from ebbtide.message import Message
-from ebbtide.outcome import Failed, NotYet, Outcome, Succeeded, TryAgain
+from ebbtide.outcome import Failed, NotYet, Outcome, Skipped, Succeeded, TryAgain
 
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
-_STATUS = {Succeeded: "succeeded", NotYet: "postponed", TryAgain: "retried", Failed: "failed"}
+_STATUS = {
+    Succeeded: "succeeded",
+    Skipped: "skipped",
+    NotYet: "postponed",
+    TryAgain: "retried",
+    Failed: "failed",
+}
 
 
 class Reporter:
@@ -30,7 +36,7 @@ class Reporter:
         self._tells_success = log.isEnabledFor(logging.INFO)
 
     def __call__(self, delivery: Delivery, outcome: Outcome) -> None:
-        if self._tells_success or not isinstance(outcome, (Succeeded, NotYet)):
+        if self._tells_success or not isinstance(outcome, (Succeeded, Skipped, NotYet)):
             level, text = _line(outcome)
             attempt = f" (attempt {delivery.attempt})" if delivery.attempt > 1 else ""
             about = {"delivery": delivery, "outcome": outcome}
@@ -50,7 +56,7 @@ def facts(delivery: Delivery, outcome: Outcome) -> dict[str, Any]:
     told: dict[str, Any] = {"task": message.task, "id": message.id} if message else {}
     told |= {"queue": delivery.queue, "lane": delivery.lane, "attempt": delivery.attempt}
     told["status"] = _STATUS[type(outcome)]
-    if not isinstance(outcome, NotYet):
+    if not isinstance(outcome, (NotYet, Skipped)):
         waited = waited_for(delivery, outcome.started_at) if message else None
         if waited is not None:
             told["wait_ms"] = _milliseconds(waited)
@@ -75,14 +81,17 @@ def _chain(message: Message) -> dict[str, Any]:
 def _message(delivery: Delivery) -> Message | None:
     try:
         return delivery.message
-    except EnvelopeError:
+    except (EnvelopeError, StorageError):
         return None
 
 
 def _name(delivery: Delivery) -> str:
-    message = _message(delivery)
-    if message is None:
+    try:
+        message = delivery.message
+    except EnvelopeError:
         return f"a message on queue {delivery.queue} that is none of ours"
+    except StorageError:
+        return f"a message on queue {delivery.queue} whose body cannot be fetched"
     return on_one_line(f"{message.task} {message.id}")
 
 
@@ -90,6 +99,10 @@ def _line(outcome: Outcome) -> tuple[int, str]:
     match outcome:
         case Succeeded(_, began, ended):
             return logging.INFO, f"succeeded in {_lasting(ended - began)}"
+        case Skipped():
+            return logging.INFO, "was run to its end before; this copy of it is not run"
+        case NotYet(wait, why) if why:
+            return logging.INFO, f"waits {_lasting(wait)}: {on_one_line(why)}"
         case NotYet(wait):
             return logging.INFO, f"is not due for {_lasting(wait)}"
         case TryAgain(error, wait) if not error.traceback:

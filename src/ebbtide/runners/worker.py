@@ -170,6 +170,9 @@ class Worker:
         return None if self._stopped else self._held.next()
 
     def _start(self, delivery: Delivery) -> None:
+        if instead := self._held.permit(delivery):
+            self._end(delivery, instead)
+            return
         self._held.started(delivery)
         self._minder.busy()
         timeout = self._app.queues[delivery.queue].timeout

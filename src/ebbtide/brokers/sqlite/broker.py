@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ebbtide.broker import Broker, DeadLetter, DeadLetters, Delivery, Depth, Settlement
+from ebbtide.broker import Broker, DeadLetter, DeadLetters, Delivery, Depth, Permit, Settlement
 from ebbtide.brokers.sqlite import figures, holders, payloads, purge, rows, statements, ticks
 from ebbtide.brokers.sqlite.database import Connect, Database
 from ebbtide.brokers.sqlite.holders import Holder
@@ -156,8 +156,9 @@ class SqliteBroker(Broker, DeadLetters, Records, Figures, Purgeable, Ticks):
         self._woken = True
         self._database.bells.wake_own()
 
-    def begin(self, delivery: Delivery) -> None:
+    def begin(self, delivery: Delivery) -> Permit:
         self._holder.begin(rows.claimed(delivery))
+        return Permit.RUN
 
     def workers(self) -> int:
         return holders.living(self._database.prepared())

@@ -1,0 +1,1 @@
+"""Result stores: where records stand when the broker keeps none."""
