@@ -15,10 +15,10 @@ from dataclasses import dataclass
 
 from ebbtide.app import App
 from ebbtide.broker import Delivery
-from ebbtide.errors import Retry, TaskTimeout, dotted
+from ebbtide.errors import TaskTimeout, dotted
 from ebbtide.execute import decide, finish, runs_async
 from ebbtide.message import Message
-from ebbtide.outcome import Failed, NotYet, Outcome, Succeeded, TryAgain
+from ebbtide.outcome import Failed, Outcome
 from ebbtide.result import TaskError
 from ebbtide.runners.limits import TimeLimit
 from ebbtide.runners.loop import ASYNC_MARGIN, EventLoop
@@ -100,23 +100,11 @@ class Calls:
             here.call_soon_threadsafe(lambda: None if ended.done() else ended.set_result(outcome))
 
         self._waiting[delivery.receipt] = tell
-        self._loop = self._loop or EventLoop(self._app, self._ended, answer=True)
+        self._loop = self._loop or EventLoop(self._app, self._ended)
         self._limit.start(delivery.receipt, timeout + ASYNC_MARGIN)
-        self._loop.submit(delivery, timeout)
+        self._loop.submit(delivery, timeout, answer=True)
         return await ended
 
     def _ended(self, delivery: Delivery, outcome: Outcome) -> None:
         self._limit.stop(delivery.receipt)
         self._waiting.pop(delivery.receipt)(outcome)
-
-
-def problem_of(outcome: Outcome) -> Problem:
-    """The problem that a call which did not succeed is answered with. What went wrong is for the log."""
-    if isinstance(outcome, (Succeeded, NotYet)):
-        raise TypeError(f"{type(outcome).__name__} is no failure")
-    if outcome.error.exception_class == dotted(TaskTimeout):
-        return Problem(504, "the task ran longer than it may")
-    if outcome.error.exception_class == dotted(Retry):
-        wait = max(1, round(outcome.wait)) if isinstance(outcome, TryAgain) else 1
-        return Problem(503, "the task asks to be called again later", headers={"retry-after": str(wait)})
-    return Problem(500, "the task failed")

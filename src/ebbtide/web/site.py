@@ -9,25 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
 from ebbtide.app import App
-from ebbtide.errors import TaskTimeout, dotted
 from ebbtide.outcome import Succeeded
-from ebbtide.result import Record, Status
-from ebbtide.task import Task
-from ebbtide.triggers.http_event import query_of
 from ebbtide.triggers.http_places import WITH_BODY
-from ebbtide.triggers.http_problem import Fault, Problem, misfit
-from ebbtide.triggers.http_text import from_text
-from ebbtide.values import ValueRefused
-from ebbtide.web import answers
+from ebbtide.triggers.http_problem import Problem
+from ebbtide.web import answers, rules
 from ebbtide.web.answers import Answer, BadResponse
 from ebbtide.web.body import Bodies, Gone, Receive, discard
-from ebbtide.web.calls import Calls, problem_of
+from ebbtide.web.calls import Calls
 from ebbtide.web.events import CLOSE, check_head, event_of, one_length, target_of
 from ebbtide.web.health import Health
 from ebbtide.web.openapi import document
@@ -36,15 +29,6 @@ from ebbtide.web.stored import Stored
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Scope = MutableMapping[str, Any]
-
-LONGEST_WAIT = 30.0
-"""Seconds that `GET /results/{id}?wait=` may ask for."""
-
-MAX_TRACESTATE = 512
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
-
-MAX_KEY = 255
-"""Characters of an Idempotency-Key."""
 
 
 class Site:
@@ -97,35 +81,28 @@ class Site:
             if found.route is None:
                 return await self._own_page(found, event)
             arguments = found.route.http.arguments(event)
-        route = Route(_within_trace(found.route.task, event), found.route.http)
-        return await self._call(route, arguments, _key_of(event))
+        route = Route(rules.within_trace(found.route.task, event), found.route.http)
+        return await self._call(route, arguments, rules.key_of(event, route))
 
     async def _own_page(self, found: Found, event: Mapping[str, Any]) -> Answer:
-        query = query_of(event)
-        strangers = [name for name in query if (found.own, name) != ("results", "wait")]
-        if strangers:
-            raise misfit([Fault("query", name[:100], "is unknown") for name in strangers])
+        wait = rules.wait_of(found, event)
         if found.own == "health":
             return answers.of_json(200, await self._health.report(), answers.NOT_STORED)
         if found.own == "openapi.json":
             return self._document
-        id = found.parameters["id"]
-        record = await self._stored.wait(id, _seconds(query["wait"]) if "wait" in query else 0.0)
-        if record is None:
-            raise Problem(404, "there is no result under this id: none was kept, or it is past its retention")
-        return answers.of_record(record)
+        return rules.result_page(await self._stored.wait(found.parameters["id"], wait))
 
     async def _call(self, route: Route, arguments: tuple[list[Any], dict[str, Any]], key: str | None) -> Answer:
         task = route.task
         if route.http.asynchronous:
-            return self._accepted(await self._stored.enqueue(task, arguments, key), route)
+            return rules.accepted(await self._stored.enqueue(task, arguments, key), route)
         if key:
             return await self._call_once(route, arguments, key)
         message = task.message_of(*arguments)
         outcome = await self._calls.run(message)
         if isinstance(outcome, Succeeded):
-            return self._value(route, outcome.value, message.id)
-        problem = problem_of(outcome)
+            return self._sendable(route, message.id, lambda: answers.of_value(task, outcome.value))
+        problem = rules.problem_of(outcome)
         error = getattr(outcome, "error", None)
         told = f"{error}\n{error.traceback}".rstrip() if error else ""
         level = logging.WARNING if problem.status == 503 else logging.ERROR  # it only asked to be called again
@@ -134,30 +111,16 @@ class Site:
 
     async def _call_once(self, route: Route, arguments: tuple[list[Any], dict[str, Any]], key: str) -> Answer:
         """A call under a key is stored and run by a worker, so that two requests get one answer."""
-        if not route.task.queue.results:
-            raise Problem(422, "this route keeps no results, so it cannot answer to an Idempotency-Key")
         id = await self._stored.enqueue(route.task, arguments, key)
         record = await self._stored.wait(id, route.task.queue.timeout)
-        if record is None or not record.status.finished:
-            return self._accepted(id, route)
-        if record.status is Status.SUCCESSFUL and record.value is not None:
-            return self._value(route, record.value, id)
-        raise _problem_of(record)
+        return self._sendable(route, id, lambda: rules.of_stored(id, record, route))
 
-    def _value(self, route: Route, text: str, id: str) -> Answer:
+    def _sendable(self, route: Route, id: str, make: Callable[[], Answer]) -> Answer:
         try:
-            return answers.of_value(route.task, text)
+            return make()
         except BadResponse as error:
             self._log.error("%s %s: %s", route.task.name, id, error, extra={"event": "call_failed"})
             raise Problem(500, "the task failed") from None
-
-    def _accepted(self, id: str, route: Route) -> Answer:
-        if not route.task.queue.results:
-            return answers.of_json(202, {"id": id, "status": Status.READY.value, "result": None}, answers.NOT_STORED)
-        # The same for every request with the same key, so the status is that of the moment it was stored.
-        result = f"/results/{id}"
-        headers = {**answers.NOT_STORED, "location": result, "retry-after": "1"}
-        return answers.of_json(202, {"id": id, "status": Status.READY.value, "result": result}, headers)
 
     def _tell(self, scope: Scope, status: int | None, began: float) -> None:
         path = target_of(scope)[:200]
@@ -180,36 +143,3 @@ async def _send(send: Send, answer: Answer, receive: Receive) -> None:
         await send({"type": "http.response.body", "body": b""})
     else:
         await send({"type": "http.response.body", "body": answer.body})
-
-
-def _within_trace(task: Task[Any, Any, Any], event: Mapping[str, Any]) -> Task[Any, Any, Any]:
-    """The task as part of the trace that the request is part of, if it is."""
-    trace = {name: event["headers"].get(name, "") for name in ("traceparent", "tracestate")}
-    if not (_TRACEPARENT.fullmatch(trace["traceparent"]) and len(trace["tracestate"]) <= MAX_TRACESTATE):
-        return task
-    return task.using(headers={**task.options.headers, **{name: text for name, text in trace.items() if text}})
-
-
-def _key_of(event: Mapping[str, Any]) -> str | None:
-    key = event["headers"].get("idempotency-key")
-    if key is None:
-        return None
-    if not (0 < len(key) <= MAX_KEY and key.isascii() and key.isprintable() and " " not in key):
-        reason = f"must be 1 to {MAX_KEY} visible ASCII characters"
-        raise Problem(400, f"the header Idempotency-Key {reason}", [Fault("header", "Idempotency-Key", reason)])
-    return str(key)
-
-
-def _seconds(texts: list[str]) -> float:
-    try:
-        seconds = float(from_text(float, texts[0]))
-    except ValueRefused as refusal:
-        raise misfit([Fault("query", "wait", str(refusal))]) from None
-    if len(texts) > 1 or not 0 <= seconds <= LONGEST_WAIT:
-        raise misfit([Fault("query", "wait", f"is given once, as seconds from 0 to {LONGEST_WAIT:g}")])
-    return seconds
-
-
-def _problem_of(record: Record) -> Problem:
-    late = bool(record.errors) and record.errors[-1].exception_class == dotted(TaskTimeout)
-    return Problem(504, "the task ran longer than it may") if late else Problem(500, "the task failed")

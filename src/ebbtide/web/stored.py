@@ -14,12 +14,10 @@ from ebbtide.app import App
 from ebbtide.errors import KeyConflict, PayloadError, StorageError
 from ebbtide.result import Record
 from ebbtide.task import Task
-from ebbtide.triggers.http_problem import Fault, Problem
+from ebbtide.triggers.http_problem import Problem
+from ebbtide.web.rules import keyed, refused
 
 T = TypeVar("T")
-
-KEY_WINDOW = 24 * 3600.0
-"""Seconds for which an Idempotency-Key means the same call."""
 
 THREADS = 16
 """Enqueues that wait for the disk together share one flush of it."""
@@ -48,15 +46,10 @@ class Stored:
         self, task: Task[Any, Any, Any], arguments: tuple[list[Any], dict[str, Any]], key: str | None
     ) -> str:
         """Store a call; its id, or that of the same call under this key. Raises Problem 413, 422 or 503."""
-        # A namespace of its own, so that no client takes a key that the app itself uses.
-        keyed = task.using(key=f"http:{key}", key_window=KEY_WINDOW) if key else task
         try:
-            (id,) = await self.on_thread(lambda: self._app.submit([keyed.message_of(*arguments)]))
-        except KeyConflict:
-            reason = "was used for a request with other arguments; a key means one request"
-            raise Problem(422, f"this Idempotency-Key {reason}", [Fault("header", "Idempotency-Key", reason)]) from None
-        except PayloadError:
-            raise Problem(413, f"the call is larger than this app's {self._app.max_payload:,} bytes") from None
+            (id,) = await self.on_thread(lambda: self._app.submit([keyed(task, key).message_of(*arguments)]))
+        except (KeyConflict, PayloadError) as error:
+            raise refused(self._app, error) from None
         return id
 
     async def wait(self, id: str, seconds: float) -> Record | None:

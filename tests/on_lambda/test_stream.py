@@ -1,0 +1,119 @@
+"""What becomes of the records of a table's stream."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tests.on_lambda.stage import Context, Stage
+
+from ebbtide.errors import EbbtideError
+from ebbtide.queue import Queue
+from ebbtide.retry import RetryPolicy
+from ebbtide.triggers.table_stream import TableStream
+
+EVENT = json.loads((Path(__file__).resolve().parents[1] / "events" / "dynamodb_stream.json").read_text())
+STREAM = TableStream(EVENT["Records"][0]["eventSourceARN"])
+FIRST, SECOND, THIRD = (record["dynamodb"]["SequenceNumber"] for record in EVENT["Records"])
+
+
+def invoke(stage: Stage, left: float = 600.0) -> list[str]:
+    answer = stage.function(EVENT, Context(left))
+    return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+
+def test_records_run_in_their_order_with_what_the_trigger_reads_of_them() -> None:
+    stage, seen = Stage(), list[Any]()
+
+    @stage.app.task(STREAM)
+    def changed(event: str, sequence: str) -> None:
+        seen.append((event, sequence))
+
+    assert invoke(stage) == []
+    assert seen == [("INSERT", FIRST), ("MODIFY", SECOND), ("REMOVE", THIRD)]
+    assert len(stage.broker.records) == 3
+
+
+def test_the_first_that_fails_is_named_and_nothing_later_runs() -> None:
+    stage, seen = Stage(), list[str]()
+
+    @stage.app.task(STREAM)
+    def changed(event: str) -> None:
+        seen.append(event)
+        if event == "MODIFY":
+            raise ValueError(event)
+
+    assert invoke(stage) == [SECOND]
+    assert seen == ["INSERT", "MODIFY"]
+    assert stage.broker.retried == stage.broker.buried == []
+
+
+def test_one_whose_attempts_are_used_up_is_buried_with_its_reason_and_the_stream_goes_on() -> None:
+    stage, seen = Stage(), list[str]()
+
+    @stage.app.task(STREAM, retry=RetryPolicy(attempts=3))
+    def changed(event: str) -> None:
+        seen.append(event)
+        if event == "MODIFY":
+            raise ValueError("no luck")
+
+    assert [invoke(stage), invoke(stage), invoke(stage)] == [[SECOND], [SECOND], []]
+    assert seen == ["INSERT", "MODIFY", "INSERT", "MODIFY", "INSERT", "MODIFY", "REMOVE"]
+    (buried,) = stage.broker.buried
+    assert buried.report is not None
+    assert buried.report.error is not None
+    assert (buried.report.error.message, buried.report.attempt) == ("no luck", 3)
+    assert json.loads(buried.delivery.body)["dynamodb"]["SequenceNumber"] == SECOND
+
+
+def test_an_error_that_may_not_be_retried_is_buried_at_once() -> None:
+    stage = Stage()
+
+    @stage.app.task(STREAM, retry=RetryPolicy(never=(ValueError,)))
+    def changed(event: str) -> None:
+        raise ValueError(event)
+
+    assert invoke(stage) == []
+    assert len(stage.broker.buried) == 3
+
+
+def test_records_that_no_task_reads_are_buried_with_what_was_tried() -> None:
+    stage = Stage()
+    assert invoke(stage) == []
+    reasons = [one.report.error.message for one in stage.broker.buried if one.report and one.report.error]
+    assert len(reasons) == 3
+    assert all("trigger" in reason for reason in reasons)
+
+
+def test_two_tasks_of_one_stream_are_each_enqueued() -> None:
+    stage = Stage()
+    for name in ("one", "two"):
+        stage.app.task(STREAM, name=name)(lambda event: None)
+    assert invoke(stage) == []
+    received = stage.broker.receive([stage.app.queues["default"]], 10)
+    assert sorted(delivery.message.task for delivery in received) == ["one"] * 3 + ["two"] * 3
+
+
+def test_with_no_time_left_the_stream_goes_on_from_there_later() -> None:
+    stage, seen = Stage(Queue(timeout=60)), list[str]()
+
+    @stage.app.task(STREAM)
+    def changed(event: str) -> None:
+        seen.append(event)
+
+    assert invoke(stage, left=1.0) == [FIRST]
+    assert invoke(stage, left=30.0) == [SECOND]
+    assert seen == ["INSERT"]
+
+
+def test_storage_that_refuses_makes_the_stream_wait_there() -> None:
+    stage = Stage()
+
+    @stage.app.task(STREAM, retry=RetryPolicy(attempts=1))
+    def changed(event: str) -> None:
+        raise EbbtideError(event)
+
+    stage.broker.trouble["bury"] = None
+    assert invoke(stage) == [FIRST]
+    stage.broker.trouble.clear()
+    assert invoke(stage) == []
+    assert len(stage.broker.buried) == 3
