@@ -1,0 +1,18 @@
+"""What of Ebbtide goes into a bundle: all but the command line, what deploys, the console and the web server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ebbtide.deploy.bundle.entry import Entry
+from ebbtide.deploy.bundle.tree import Tree
+
+PACKAGE = Path(__file__).resolve().parents[2]
+LEFT_OUT = frozenset({"cli", "deploy", "console", "web/server.py", "web/process.py"})
+"""What needs libraries that are not in a bundle; nothing else imports it."""
+
+
+def ours() -> list[Entry]:
+    """The files of the package that is running, named from `ebbtide/` on."""
+    tree = Tree(PACKAGE, lambda name: name in LEFT_OUT or name.endswith("__pycache__"))
+    return [entry._replace(name=f"{PACKAGE.name}/{entry.name}") for entry in tree.entries()]
