@@ -71,7 +71,7 @@ def _has_a_row(path: Path) -> bool:
 
 def _order(name: str) -> tuple[int, int, str]:
     letter, number = name[:1], "".join(re.findall(r"\d", name)) or "0"
-    return ("RCAG".find(letter) % 5, int(number), name)
+    return ("RCAGSX".find(letter) % 7, int(number), name)
 
 
 def judge(name: str, module: str, options: Sequence[str]) -> Verdict:

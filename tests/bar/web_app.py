@@ -23,7 +23,7 @@ from ebbtide.brokers.sqlite import SqliteBroker
 from ebbtide.triggers.http import Body, Header, Query
 from ebbtide.triggers.http_problem import Problem
 from ebbtide.triggers.http_response import Response
-from ebbtide.web import body, site
+from ebbtide.web import body, rules
 
 FAULT = os.environ.get("BAR_FAULT", "")
 app = App(
@@ -183,7 +183,7 @@ def _unlimited() -> None:
 
 def _keyless() -> None:
     """Nobody looks at the Idempotency-Key."""
-    site._key_of = lambda event: None
+    rules.key_of = lambda event, route: None
 
 
 FAULTS: dict[str, Callable[[], None]] = {

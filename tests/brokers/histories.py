@@ -176,7 +176,8 @@ class History:
             wait = random.choice((0.0, 0.0, 1.0, 20.0, 5000.0))
             unspent = Settlement(delivery, None, wait, spent=False)
             spent = self._ended(random, delivery, "again")._replace(wait=wait)
-            settled.append(random.choice((spent, spent, unspent)))
+            if self.subject.settles_once or self.model.held(delivery):
+                settled.append(random.choice((spent, spent, unspent)))
         settled = self._repeated(random, settled)
         how = [(s.wait, s.spent) for s in settled]
         self.agree(f"{who} retries {_ids(settled)}, {how}", broker.retry(settled), self.model.retry(settled))

@@ -220,6 +220,10 @@ class SqsBroker(Broker, DeadLetters):
             return len(deliveries)
         return len(self._settler.delete(deliveries))
 
+    def warm(self) -> None:
+        """Make now what storing a result takes, which is mostly loading AWS's library. Calls nobody."""
+        self._clients.of("dynamodb")
+
     def flush(self) -> None:
         if self._over:
             over, self._over = self._over, []
