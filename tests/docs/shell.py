@@ -9,9 +9,12 @@ import sys
 from pathlib import Path
 from types import TracebackType
 
+from tests.acceptance.house import runtime
 from tests.docs.pages import ID
 
 _END = "\x1e"
+_RUNTIME = {"EBBTIDE_RUNTIME_PYTHON": str(python)} if (python := runtime()) else {}
+"""So that a rehearsal need not make an environment, which takes a network."""
 
 
 class Shell:
@@ -26,7 +29,7 @@ class Shell:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             cwd=folder,
-            env={**env, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": "", "COLUMNS": "80"},
+            env={**env, **_RUNTIME, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": "", "COLUMNS": "80"},
             text=True,
             start_new_session=True,
         )

@@ -26,15 +26,21 @@ from ebbtide.app import App
 from ebbtide.cli.main import COMMANDS, main
 from ebbtide.connect.brokers import DEFAULT, VARIABLE, connect
 from ebbtide.message import Lineage, Message
+from ebbtide.on_lambda.settings import Settings
 from ebbtide.queue import Queue
 from ebbtide.retry import RetryPolicy
 from ebbtide.task import Task
+from ebbtide.triggers.bucket import Bucket
 from ebbtide.triggers.cron import FIELDS, Field
+from ebbtide.triggers.event_source import EventSource
+from ebbtide.triggers.foreign_queue import ForeignQueue
 from ebbtide.triggers.http import MAX_BODY
 from ebbtide.triggers.http_problem import TITLES
 from ebbtide.triggers.schedule import Schedule
+from ebbtide.triggers.table_stream import TableStream
+from ebbtide.triggers.topic import Topic
 from ebbtide.values import ValueRefused, codec_for
-from ebbtide.web import body, events, server, site
+from ebbtide.web import body, events, rules, server
 
 
 class Colour(enum.Enum):
@@ -151,6 +157,13 @@ def test_the_environment_is_the_one_that_is_read() -> None:
     assert row[:2] == [f"`{VARIABLE}`", f"`{DEFAULT}`"]
 
 
+def test_the_environment_of_a_function_is_the_one_that_is_read() -> None:
+    (table,) = tables("reference/configuration.md", "In a Lambda function")
+    said = {_code(name).removeprefix("EBBTIDE_").lower(): default.strip("`") for name, default, _ in table}
+    known = {**Settings._field_defaults, "metrics": 0, "target": "", "stage": "", "secrets": ""}
+    assert said == {name: str(default) for name, default in known.items()}
+
+
 def test_every_broker_url_that_is_shown_is_understood() -> None:
     (table,) = tables("reference/configuration.md", "Broker URLs")
     for url, _ in table:
@@ -257,7 +270,7 @@ def test_the_statuses_of_problems_are_those_there_are() -> None:
 def test_the_limits_of_the_web_are_those_that_are_kept() -> None:
     (table,) = tables("reference/http.md", "Limits")
     kept = [MAX_BODY, body.HELD, events.MAX_HEAD, server.MAX_CONNECTIONS, server.HEAD_SECONDS, body.SECONDS]
-    kept += [server.IDLE_SECONDS, site.LONGEST_WAIT]
+    kept += [server.IDLE_SECONDS, rules.LONGEST_WAIT]
     assert [float(value.split()[0].replace(",", "")) for _, value in table] == kept
 
 
@@ -268,6 +281,21 @@ def test_the_parameters_of_a_schedule_are_those_of_its_class() -> None:
         default = {} if parameter.name == "arguments" else parameter.default  # a mapping that cannot be changed
         known.append((parameter.name, "" if default is parameter.empty else repr(default)))
     assert [(_code(name), default.strip("`")) for name, default, _ in table] == known
+
+
+@pytest.mark.parametrize("trigger", [Bucket, Topic, ForeignQueue, TableStream])
+def test_the_parameters_of_a_trigger_and_what_it_offers_are_those_of_its_class(trigger: type[EventSource]) -> None:
+    parameters, offers = tables("reference/triggers.md", trigger.__name__)
+    known = [
+        (parameter.name, "" if parameter.default is parameter.empty else repr(parameter.default))
+        for parameter in list(inspect.signature(trigger.__init__).parameters.values())[1:]
+    ]
+    assert [(_code(name), default.strip("`")) for name, default, _ in parameters] == known
+    made = {Bucket: Bucket("uploads"), Topic: Topic("orders"), ForeignQueue: ForeignQueue("erp")}
+    offered = made.get(trigger, TableStream("Orders")).offers
+    shown = {_code(name): always for name, always, _ in offers}
+    assert list(shown) == list(offered)
+    assert {name for name, always in shown.items() if always != "no"} == {n for n, one in offered.items() if one.always}
 
 
 _MARKS = {"*": "*", ",": "{},{}", "-": "{}-{}", "/": "{}/2", "?": "?", "L": "L", "W": "{}W", "#": "{}#1"}
@@ -320,6 +348,7 @@ def test_the_pages_of_the_reference_are_all_compared() -> None:
         "errors.md",
         "http.md",
         "schedules.md",
+        "triggers.md",
         "types-that-travel.md",
     }
     assert {path.name for path in (DOCS / "reference").iterdir()} == compared

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from ebbtide.app import App
 from ebbtide.broker import Depth, total
 from ebbtide.cli.options import broker_to_read
+from ebbtide.cli.stages import queues_of
 from ebbtide.figures import Figures
 
 WINDOW = 60.0
@@ -57,7 +58,8 @@ class Watch:
         if isinstance(broker, Figures):
             for minute, queue, _, counted in broker.minutes(self._looks[0].at if self._looks else at):
                 ended[queue, minute] = ended.get((queue, minute), 0) + counted.ended
-        return Look(at, {queue: total(broker.depth(queue)) for queue in self._app.queues}, ended)
+        names = [queue.name for queue in queues_of(self._app, broker)]
+        return Look(at, {queue: total(broker.depth(queue)) for queue in names}, ended)
 
     def _rates(self, queue: str) -> tuple[float | None, float | None]:
         old, new = self._looks[0], self._looks[-1]

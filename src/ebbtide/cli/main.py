@@ -3,7 +3,7 @@
     0  done
     1  what was asked for failed, or there is no such thing
     2  the command line, the TARGET or an argument is wrong
-    3  not finished yet (`result`, `enqueue --wait`)
+    3  not finished yet (`result`, `enqueue --wait`, `rehearse --run`); `deploy --plan`: there is something to do
     130  interrupted
 
 Errors are one line on standard error. A command's module is loaded when it is called, so that none waits for the
@@ -53,6 +53,13 @@ COMMANDS = {
     "stats": Entry(lambda: import_module("ebbtide.cli.stats"), "Show what the tasks did in the last hour."),
     "purge": Entry(lambda: import_module("ebbtide.cli.purge"), "Throw messages away for good, with their records."),
     "dlq": Entry(lambda: import_module("ebbtide.cli.dlq"), "List, show, redrive and drop dead letters."),
+    "build": Entry(lambda: import_module("ebbtide.cli.build"), "Write the template and the bundle of an app for AWS."),
+    "deploy": Entry(lambda: import_module("ebbtide.cli.deploy"), "Put an app on AWS, or what changed of it."),
+    "rehearse": Entry(
+        lambda: import_module("ebbtide.cli.rehearse"), "Deploy an app to MiniStack on this machine, and drive it."
+    ),
+    "logs": Entry(lambda: import_module("ebbtide.cli.logs"), "Show what the functions of a stage wrote."),
+    "destroy": Entry(lambda: import_module("ebbtide.cli.destroy"), "Take a stage away from AWS, with all it holds."),
 }
 
 
@@ -74,7 +81,12 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = COMMANDS[cmd_name].load().command
+        try:
+            command: click.Command = COMMANDS[cmd_name].load().command
+        except ModuleNotFoundError as error:
+            if (error.name or "").partition(".")[0] not in ("boto3", "botocore"):
+                raise
+            raise click.ClickException("AWS's library for Python is missing: pip install 'ebbtide[aws]'") from None
         return command
 
     def resolve_command(

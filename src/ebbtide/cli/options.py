@@ -1,4 +1,4 @@
-"""What commands have in common: TARGET, `--broker`, `--json`, and how durations and moments are written."""
+"""What commands have in common: TARGET, `--broker`, `--stage`, `--json`, and how durations and moments are written."""
 
 from __future__ import annotations
 
@@ -17,9 +17,11 @@ from ebbtide.broker import Broker, DeadLetters
 from ebbtide.brokers.memory import MemoryBroker
 from ebbtide.brokers.sqlite import SqliteBroker
 from ebbtide.cli.output import note
+from ebbtide.cli.stages import called, region_of, stage_url
 from ebbtide.connect.target import load
 from ebbtide.errors import TargetError
 from ebbtide.figures import Figures
+from ebbtide.physical import Place, stage_name
 from ebbtide.purge import Purgeable
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -28,23 +30,69 @@ _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)", re.ASCII)
 
 
 def takes_app(command: Command) -> Command:
-    """Give a command TARGET, `--broker` and `--json`; it is called with `app` and `as_json` in their place."""
+    """Give a command TARGET, `--broker` or `--stage`, and `--json`; it is called with `app` and `as_json`."""
 
     @click.argument("target")
     @click.option("--broker", metavar="URL", help="Another broker than the app's, as sqlite:///queue.db.")
+    @click.option(
+        "--stage", metavar="NAME", help="The app's queues on AWS, as 'ebbtide deploy --stage NAME' made them."
+    )
+    @_elsewhere
     @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
     @functools.wraps(command)
-    def with_app(target: str, broker: str | None, **options: Any) -> Any:
-        with redirect_stdout(sys.stderr):  # whatever the user's module prints is no part of the answer
-            app = load(target)
-        if broker is not None:
-            app.use(broker)
+    def with_app(
+        target: str,
+        broker: str | None,
+        stage: str | None,
+        region: str | None,
+        endpoint_url: str | None,
+        **options: Any,
+    ) -> Any:
+        if broker is not None and stage is not None:
+            raise click.UsageError("--broker and --stage both say where the queues are; give one")
+        if stage is None and (region or endpoint_url):
+            raise click.UsageError(f"{'--region' if region else '--endpoint-url'} says nothing without --stage")
+        app = _loaded(target)
+        url = broker if stage is None else stage_url(stage, region_of(app, stage, region), endpoint_url)
+        if url is not None:
+            app.use(url)
         try:
             return command(app=app, **options)
         finally:
             app.close()
 
     return with_app  # type: ignore[return-value]
+
+
+def takes_stage(command: Command) -> Command:
+    """Give a command TARGET and `--stage`: called with `app`, `target`, `place`, `region` and `endpoint_url`."""
+
+    @click.argument("target")
+    @click.option("--stage", required=True, metavar="NAME", help="The deployment: dev, prod.")
+    @_elsewhere
+    @functools.wraps(command)
+    def with_stage(target: str, stage: str, region: str | None, **options: Any) -> Any:
+        app = _loaded(target)
+        place = Place(app.name, stage_name(stage))
+        try:
+            return command(app=app, target=target, place=place, region=region_of(app, stage, region), **options)
+        finally:
+            app.close()
+
+    return with_stage  # type: ignore[return-value]
+
+
+def _elsewhere(command: Command) -> Command:
+    region = click.option(
+        "--region", metavar="NAME", help="The stage's AWS region; default: the settings', else the environment's."
+    )
+    endpoint = click.option("--endpoint-url", metavar="URL", help="What stands in for AWS, as MiniStack does.")
+    return region(endpoint(command))
+
+
+def _loaded(target: str) -> App:
+    with redirect_stdout(sys.stderr):  # whatever the user's module prints is no part of the answer
+        return load(target)
 
 
 def broker_of(app: App) -> Broker:
@@ -69,7 +117,7 @@ def letters_of(app: App) -> DeadLetters:
     """The dead letters of the app's broker. Raises TargetError where they cannot be listed."""
     broker = broker_to_read(app)
     if not isinstance(broker, DeadLetters):
-        raise TargetError(f"{type(broker).__name__} cannot list its dead letters")
+        raise TargetError(f"{called(broker)} cannot list its dead letters")
     return broker
 
 
@@ -77,7 +125,9 @@ def figures_of(app: App) -> Figures:
     """What the app's broker counted. Raises TargetError where it counts nothing."""
     broker = broker_to_read(app)
     if not isinstance(broker, Figures):
-        raise TargetError(f"{type(broker).__name__} keeps no figures of the last hour")
+        raise TargetError(
+            f"{called(broker)} keeps no figures of the last hour; CloudWatch and 'ebbtide logs' have them"
+        )
     return broker
 
 
@@ -85,7 +135,7 @@ def purgeable_of(app: App) -> Purgeable:
     """The app's broker, to be emptied. Raises TargetError where that cannot be done."""
     broker = broker_to_read(app)
     if not isinstance(broker, Purgeable):
-        raise TargetError(f"{type(broker).__name__} cannot be purged from here")
+        raise TargetError(f"{called(broker)} cannot be purged from here; 'ebbtide dlq drop' takes dead letters away")
     return broker
 
 

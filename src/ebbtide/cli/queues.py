@@ -10,6 +10,7 @@ from ebbtide.app import App
 from ebbtide.broker import Depth
 from ebbtide.cli.options import broker_to_read, duration, takes_app
 from ebbtide.cli.output import answer, answer_json, answer_table
+from ebbtide.cli.stages import queues_of
 from ebbtide.cli.watch import watch
 from ebbtide.cli.words import span
 from ebbtide.queue import Queue
@@ -38,7 +39,7 @@ def command(app: App, as_json: bool, every: float | None) -> None:
         watch(app, max(every, 0.1), as_json)
         return
     broker = broker_to_read(app)
-    depths = {queue: _lanes(queue, broker.depth(queue.name)) for queue in app.queues.values()}
+    depths = {queue: _lanes(queue, broker.depth(queue.name)) for queue in queues_of(app, broker)}
     if as_json:
         answer_json([_described(queue, lanes) for queue, lanes in depths.items()])
         return

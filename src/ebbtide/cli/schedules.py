@@ -13,6 +13,7 @@ from ebbtide.app import App
 from ebbtide.broker import Broker
 from ebbtide.cli.options import broker_to_read, takes_app
 from ebbtide.cli.output import answer_json, answer_table, note
+from ebbtide.cli.stages import called
 from ebbtide.cli.words import iso, moment
 from ebbtide.ticks import Cursor, Scheduled, Ticks, schedules
 from ebbtide.triggers.zone import zone_named
@@ -51,7 +52,7 @@ def command(app: App, as_json: bool, count: int) -> None:
 
 def _cursors(broker: Broker, found: list[Scheduled]) -> dict[str, Cursor]:
     if not isinstance(broker, Ticks):
-        note(f"{type(broker).__name__} does not tell when they were last fired")
+        note(f"{called(broker)} does not tell when they were last fired")
         return {}
     return broker.cursors(scheduled.name for scheduled in found)
 

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from ebbtide.app import App
+from ebbtide.cli import unfired
 from ebbtide.cli.options import takes_app
 from ebbtide.cli.output import answer_json, answer_table, note
 from ebbtide.cli.parameters import AnyTask, annotation_of, parameters, without_modules
@@ -31,6 +32,8 @@ def command(app: App, as_json: bool) -> None:
         answer_json([described(task) for task in tasks])
     elif tasks:
         answer_table(COLUMNS, [_row(task) for task in tasks])
+        for one in unfired.of_tasks(app):
+            note(str(one))
     else:
         note(f"app {app.name!r} has no tasks; put @app.task on a function, in a module that {app.name!r} imports")
 

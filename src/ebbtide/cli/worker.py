@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from ebbtide.app import App
+from ebbtide.cli import unfired
 from ebbtide.cli.http import address, listen, routes_of, url_of, web_command
 from ebbtide.cli.options import broker_of, duration
 from ebbtide.cli.telling import teller
@@ -70,6 +71,8 @@ def command(target: str, **options: Any) -> None:
             app.use(options["broker"])
         broker_of(app).depth(options["queues"][0])  # storage that cannot be used is told at once
         routes = routes_of(app)
+        for one in unfired.here(app, options["queues"]):
+            teller(options["log_format"])(str(one), event="trigger_unfired", task=one.task, trigger=one.trigger)
     finally:
         app.close()
     wanted = options["http"] and (routes or not options["http_of_routes"])
