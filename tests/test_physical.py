@@ -3,9 +3,10 @@
 import pytest
 
 from ebbtide.errors import DeclarationError
-from ebbtide.physical import Place, stage_name
+from ebbtide.physical import CLAIMS, LONGEST_KEPT, Place, claim_prefix, stage_name
 from ebbtide.queue import Queue
 
+DAY = 86_400.0
 PROD = Place("Photo_shop", "prod")
 
 
@@ -33,3 +34,14 @@ def test_two_stages_of_one_app_never_meet() -> None:
 def test_other_names_for_a_stage_are_refused(name: str) -> None:
     with pytest.raises(DeclarationError, match="no name for a stage"):
         stage_name(name)
+
+
+def test_what_waits_longer_is_kept_under_a_prefix_that_outlives_it() -> None:
+    assert claim_prefix(0) == "claims/"
+    assert claim_prefix(LONGEST_KEPT) == "claims-longest/"
+    assert claim_prefix(LONGEST_KEPT + 1) is None
+    for days in range(0, 3_600, 7):
+        prefix = claim_prefix(days * DAY)
+        assert prefix is not None
+        assert CLAIMS[prefix] >= days + 28
+    assert not any(one != other and one.startswith(other) for one in CLAIMS for other in CLAIMS), "or both rules apply"

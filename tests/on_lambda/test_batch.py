@@ -125,6 +125,18 @@ def test_new_records_go_first_and_what_ended_is_deleted_before_and_after_each_su
     ]
 
 
+def test_of_the_suspects_the_one_that_was_started_most_often_goes_last() -> None:
+    stage, seen = Stage(), []
+
+    @stage.app.task
+    def note(number: int) -> None:
+        seen.append(number)
+
+    a, b, c = messages(note, 1, 2, 3)
+    assert stage.invoke(record(a, 4), record(b, 2), record(c, 3)) == []
+    assert seen == [2, 3, 1]
+
+
 @pytest.mark.parametrize("left", [0.0, -5.0, 2.0])
 def test_no_time_left_runs_nothing_and_gives_all_back_unspent(left: float) -> None:
     stage, seen = Stage(), []

@@ -253,10 +253,10 @@ class Batch:
 
 
 def _in_order(items: list[Item]) -> list[Item]:
-    """On a FIFO queue as they came, else the suspects last."""
+    """On a FIFO queue as they came, else the suspects last, and of these last what was started most often."""
     if any(item.group is not None for item in items):
         return items
-    return sorted(items, key=lambda item: item.suspect)
+    return sorted(items, key=lambda item: (item.suspect, item.delivery.attempt))
 
 
 def _trouble(error: Exception) -> None:
