@@ -57,8 +57,8 @@ class Asked(NamedTuple):
     """What a trigger asks of a template.
 
     resources: by logical id. statements: what the function's role must allow, as IAM statements. senders: statements
-    of the queue's policy (without Resource), for services that send to it. undelivered: the same of the stage's standard
-    dead letters, for services that put there what they could not deliver. parameters: of the template.
+    of the queue's policy (without Resource), for services that send to it. undelivered: the same of the stage's
+    standard dead letters, for services that put there what they could not deliver. parameters: of the template.
     """
 
     resources: Mapping[str, Json] = MappingProxyType({})

@@ -1,4 +1,4 @@
-"""What a build puts beside its template: the archives, for which processor and Python they are, and how big they are."""
+"""What a build puts beside its template: the archives, for which processor and Python, and how big they are."""
 
 from __future__ import annotations
 

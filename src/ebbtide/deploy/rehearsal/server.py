@@ -49,7 +49,7 @@ class Server(NamedTuple):
         """What a client must have in its environment to talk to it, and to nobody else."""
         return {
             "AWS_ACCESS_KEY_ID": "rehearsal",
-            "AWS_SECRET_ACCESS_KEY": "rehearsal",
+            "AWS_SECRET_ACCESS_KEY": "rehearsal",  # nosec B105 - the stand-in takes any
             "AWS_REGION": self.region,
             "AWS_DEFAULT_REGION": self.region,
             "AWS_ENDPOINT_URL": self.endpoint,
@@ -107,7 +107,7 @@ def _environment(folder: Path, port: int) -> dict[str, str]:
         "MINISTACK_HOST": LOOPBACK,
         "AWS_ENDPOINT_URL": f"http://{LOOPBACK}:{port}",
         "AWS_ACCESS_KEY_ID": "rehearsal",
-        "AWS_SECRET_ACCESS_KEY": "rehearsal",
+        "AWS_SECRET_ACCESS_KEY": "rehearsal",  # nosec B105 - the stand-in takes any
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
         "LAMBDA_EXECUTOR": "local",
