@@ -24,6 +24,7 @@ from tests.docs.pages import DOCS, prose, tables
 from ebbtide import errors
 from ebbtide.app import App
 from ebbtide.cli.main import COMMANDS, main
+from ebbtide.cli.rehearse import command as rehearse
 from ebbtide.connect.brokers import DEFAULT, VARIABLE, connect
 from ebbtide.message import Lineage, Message
 from ebbtide.on_lambda.settings import Settings
@@ -153,8 +154,10 @@ def test_the_options_of_using_stand_in_the_configuration() -> None:
 
 
 def test_the_environment_is_the_one_that_is_read() -> None:
-    ((row,),) = tables("reference/configuration.md", "Environment")
-    assert row[:2] == [f"`{VARIABLE}`", f"`{DEFAULT}`"]
+    ((broker, runtime),) = tables("reference/configuration.md", "Environment")
+    assert broker[:2] == [f"`{VARIABLE}`", f"`{DEFAULT}`"]
+    read = {option.envvar for option in rehearse.params if isinstance(option, click.Option)}
+    assert runtime[0].strip("`") in read
 
 
 def test_the_environment_of_a_function_is_the_one_that_is_read() -> None:
