@@ -104,6 +104,7 @@ def test_architecture_output_and_settings_are_obeyed(shop: Shop) -> None:
     [
         (["--stage", "Prod"], "'Prod' is no name for a stage", 2),
         (["--stage", "dev", "--python", "3.8"], "Lambda has no runtime for Python 3.8", 1),
+        (["--stage", "dev", "--output", "."], "--output .: all there goes into the bundle", 2),
         (["--stage", "dev", "--architecture", "sparc"], "'sparc' is not one of 'arm64', 'x86_64'", 2),
         ([], "Missing option '--stage'", 2),
     ],
@@ -135,6 +136,16 @@ def test_what_aws_would_refuse_is_told_with_file_and_line_and_nothing_is_written
     assert f"{shop.module}.py:5: queue 'mail'" in faults[0]
     assert "nothing was written" in faults[-1]
     assert not (shop.folder / ".ebbtide").exists()
+
+
+def test_each_fault_of_the_settings_has_a_line_of_its_own(shop: Shop) -> None:
+    (shop.folder / "ebbtide.toml").write_text("regoin = 'eu-west-1'\nlog_levl = 'INFO'\n")
+    done = shop.call("build", "SHOP", "--stage", "dev")
+    assert done.exit_code == 2
+    assert done.stderr.splitlines()[-2:] == [
+        "error: ebbtide.toml:1: unknown key 'regoin'. Did you mean 'region'?",
+        "error: ebbtide.toml:2: unknown key 'log_levl'. Did you mean 'log_level'?",
+    ]
 
 
 def test_a_module_that_breaks_is_told_as_everywhere(shop: Shop) -> None:

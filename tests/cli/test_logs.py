@@ -128,3 +128,11 @@ def test_following_goes_on_until_it_is_interrupted_and_shows_each_line_once(log:
         assert follower.stdout.read() == ""
     assert follower.returncode == 130
     assert PLATFORM in first[2]
+
+
+def test_a_stage_without_a_log_is_told_from_a_log_without_such_a_line(log: Log) -> None:
+    assert log.shown("--grep", "nobody wrote this") == []
+    nowhere = unique("s")
+    done = log.shop.call("logs", "SHOP", "--stage", nowhere)
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert f"there is no log of shop-{nowhere} in us-east-1" in done.stderr

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import click
 import pytest
 
-from ebbtide.cli.options import duration, duration_or_moment, moment
+from ebbtide.cli.options import address, duration, duration_or_moment, moment
 
 
 @pytest.mark.parametrize(
@@ -30,3 +30,10 @@ def test_a_moment_has_a_zone() -> None:
         moment("2027-01-01T12:00:00")
     with pytest.raises(click.BadParameter, match="no ISO 8601 time"):
         moment("noon")
+
+
+@pytest.mark.parametrize("text", ["", "nonsense", "localhost:4566", "http://", "ftp://here"])
+def test_an_address_is_a_url_of_http(text: str) -> None:
+    assert address("http://127.0.0.1:4566") == "http://127.0.0.1:4566"
+    with pytest.raises(click.BadParameter, match="is no address, as http"):
+        address(text)

@@ -56,6 +56,12 @@ def test_an_id_nobody_knows_is_exit_code_1_with_the_reasons_it_may_have(shop: Sh
     assert "the broker is another one" in done.stderr
 
 
+def test_an_id_of_bytes_that_are_no_text_is_known_to_nobody(shop: Shop) -> None:
+    done = shop.run("result", "SHOP", "\udced\udca0\udc80")
+    assert done.returncode == 1
+    assert "no result of task" in done.stderr
+
+
 def test_the_result_of_a_task_that_is_no_longer_declared_is_shown_all_the_same(shop: Shop) -> None:
     id = enqueued(shop, "receipt", "5")
     shop.work()

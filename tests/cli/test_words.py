@@ -12,6 +12,7 @@ from ebbtide.cli.words import counted, iso, listed, moment, one_line, printable,
     [
         (None, ""),
         (0, "0 s"),
+        (0.0024, "2.4 ms"),
         (0.25, "0.25 s"),
         (9.999, "10 s"),
         (12.7, "12 s"),

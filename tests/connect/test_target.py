@@ -169,6 +169,13 @@ def test_a_declaration_refused_by_ebbtide_shows_the_users_line_and_none_of_ours(
     assert "app = App('a b')" in error.traceback
 
 
+def test_a_value_refused_by_ebbtide_is_told_at_the_users_line(write: Write) -> None:
+    module = write("from ebbtide import Queue\n\nqueue = Queue('mail', memory=64)\n")
+    error = broken(module)
+    assert error.traceback.count("File ") == 1
+    assert str(error).endswith(f"Queue('mail', memory=64): MB, 128 or more ({module}.py:3)")
+
+
 def test_the_cause_of_an_error_is_shown_too(write: Write) -> None:
     text = "try:\n    1 / 0\nexcept ZeroDivisionError as error:\n    raise RuntimeError('so') from error\n"
     assert "The above exception was the direct cause" in broken(write(text)).traceback

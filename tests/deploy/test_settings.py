@@ -54,6 +54,27 @@ def refused(folder: Path, text: str, stage: str = "prod") -> list[str]:
     return str(refusal.value).splitlines()
 
 
+@pytest.mark.parametrize(
+    ("statement", "told"),
+    [
+        ('{Action = "s3:*", Resource = "*"}', "policies has no Effect"),
+        ('{Effect = "Alow", Action = "s3:*", Resource = "*"}', "Effect = 'Alow': one of 'Allow', 'Deny' expected"),
+        ('{Effct = "Allow", Action = "s3:*"}', "unknown key 'Effct'. Did you mean 'Effect'?"),
+        ('{Effect = "Allow", Action = 3}', "Action = 3: text or a list of texts expected"),
+        ('{Effect = "Allow", Action = "s3:*", Resource = 3}', "Resource = 3: an ARN or a list of them expected"),
+        ('{Version = "2012-10-17", Statement = []}', "policies: an IAM statement with Effect, Action and Resource"),
+    ],
+)
+def test_a_statement_that_iam_would_refuse_is_refused(tmp_path: Path, statement: str, told: str) -> None:
+    lines = refused(tmp_path, f"[queue.images]\npolicies = [{statement}]\n")
+    assert any(told in line and line.startswith("ebbtide.toml:2: ") for line in lines), lines
+
+
+def test_what_is_said_in_the_code_is_not_said_in_the_settings(tmp_path: Path) -> None:
+    (line,) = refused(tmp_path, "[queue.images]\nmemory = 1024\n")
+    assert line == "ebbtide.toml:2: 'memory' is said in the code: Queue('images', memory=...)"
+
+
 # Levels
 
 
@@ -199,7 +220,7 @@ def test_everything_that_is_wrong_is_told_at_once_with_its_line(tmp_path: Path) 
         propertis = 1
         [task.receipt.stage.Prod]
         [task.receipt.stage.prod]
-        policies = [{A = 1979-05-27}]
+        properties = {A = 1979-05-27}
         [api.cors]
         origin = []
         [api.authorizers.users]

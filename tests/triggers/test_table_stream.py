@@ -207,7 +207,8 @@ def with_change(**changed: Any) -> Any:
 @pytest.mark.parametrize(
     ("record", "amiss"),
     [
-        ({**sample("stream_modify"), "eventSourceARN": ARN[:-1] + "5"}, "its stream is "),
+        ({**sample("stream_modify"), "eventSourceARN": ARN.replace("Example", "Other")}, "its stream is "),
+        ({**sample("stream_modify"), "eventSourceARN": ARN.replace("us-east-1", "eu-west-1")}, "its stream is "),
         ({**sample("stream_modify"), "eventName": "DROP"}, "it is not a whole record"),
         (with_change(SequenceNumber=5), "it is not a whole record"),
         (with_change(ApproximateCreationDateTime=None), "it is not a whole record"),
@@ -220,8 +221,9 @@ def test_records_that_are_none_of_its_own_are_left_with_the_reason(record: Any, 
     assert amiss in reason(foreign(app_with(image_as(Any)), record))
 
 
-def test_what_stands_in_for_the_table_in_a_rehearsal_is_taken_for_it() -> None:
-    arn = "arn:aws:dynamodb:eu-west-1:000000000000:table/ExampleTableWithStream/stream/2027-01-01T00:00:00.000"
+@pytest.mark.parametrize("account", ["eu-west-1:000000000000", "us-east-1:123456789012"])
+def test_what_stands_in_for_the_table_in_a_rehearsal_is_taken_for_it(account: str) -> None:
+    arn = f"arn:aws:dynamodb:{account}:table/ExampleTableWithStream/stream/2027-01-01T00:00:00.000"
     assert (
         len(calls(app_with(image_as(Any)), foreign(app_with(image_as(Any)), {**with_change(), "eventSourceARN": arn})))
         == 1
@@ -234,6 +236,16 @@ def test_a_table_of_the_stages_own_is_known_by_its_logical_id(table: str) -> Non
     record = {**sample("stream_modify"), "eventSourceARN": ARN.replace("ExampleTableWithStream", table)}
     assert len(calls(app, foreign(app, record))) == 1
     assert "its stream is" in reason(foreign(app, sample("stream_modify")))
+
+
+def test_a_table_of_any_name_is_known_by_the_logical_id_that_its_record_was_given() -> None:
+    app = app_with(image_as(Any), "Orders")
+    record = sample("stream_modify")
+    assert len(calls(app, foreign(app, {**record, "tableLogicalId": "Orders"}))) == 1
+    assert "its stream is" in reason(foreign(app, {**record, "tableLogicalId": "Users"}))
+    # What its template says counts, whatever the name looks like.
+    arn = ARN.replace("ExampleTableWithStream", "shop-prod-Orders-A4B9E3ADB7043")
+    assert "its stream is" in reason(foreign(app, {**record, "eventSourceARN": arn, "tableLogicalId": "Users"}))
 
 
 @pytest.mark.parametrize(
@@ -304,6 +316,11 @@ def test_the_stream_of_a_table_of_the_stages_own_is_asked_of_it() -> None:
     assert mapping["Properties"]["EventSourceArn"] == {"Fn::GetAtt": ["Orders", "StreamArn"]}
     assert "FilterCriteria" not in mapping["Properties"]
     assert asked.statements[1]["Resource"] == {"Fn::Sub": "${Orders.Arn}/stream/*"}
+
+
+def test_the_function_is_told_the_name_of_a_table_of_the_stages_own() -> None:
+    assert TableStream("Orders").asks(target()).environment == {"EBBTIDE_TABLE_Orders": {"Ref": "Orders"}}
+    assert TableStream(ARN).asks(target()).environment == {}
 
 
 def test_two_tasks_of_a_function_share_the_mapping_and_two_filters_differ_to_see() -> None:

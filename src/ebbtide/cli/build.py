@@ -100,6 +100,8 @@ def build(app: App, target: str, stage: str, options: Options = AS_SET) -> Path:
     project = _project(target)
     ours = project.root / FOLDER
     output = (options.output or ours / stage_name(stage)).absolute()
+    if output == project.imports:
+        raise click.UsageError(f"--output {options.output}: all there goes into the bundle; name a folder of its own")
     settings = settings_of(app, stage, project.root)
     wanted = _wanted(settings, options)
     _check(app, stage, settings)

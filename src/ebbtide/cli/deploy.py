@@ -58,7 +58,13 @@ Examples:
 @click.option("--plan", "only_plan", is_flag=True, help="Show what would change, and change nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask before changing something.")
 @click.option(LOSS, "losing", is_flag=True, help="Do not ask before data is lost with what is replaced or removed.")
-@click.option("--parameter", "-P", "parameters", multiple=True, callback=_parameter, metavar="NAME=VALUE")
+@click.option(
+    *("--parameter", "-P", "parameters"),
+    multiple=True,
+    callback=_parameter,
+    metavar="NAME=VALUE",
+    help="A value for a parameter of the template; may be given again. A stack keeps those it was given before.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(
     app: App,

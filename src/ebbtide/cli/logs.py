@@ -11,8 +11,9 @@ from ebbtide.app import App
 from ebbtide.cli import log_lines
 from ebbtide.cli.options import duration, takes_stage
 from ebbtide.cli.output import note
-from ebbtide.deploy.logs import LEVELS, Line, Wanted, follow, read
+from ebbtide.deploy.logs import LEVELS, Line, Wanted, follow, is_there, read
 from ebbtide.deploy.stack.account import account as account_of
+from ebbtide.deploy.stack.trouble import DeployError
 from ebbtide.errors import TargetError
 from ebbtide.names import nearest
 from ebbtide.physical import Place
@@ -51,7 +52,7 @@ def command(
 ) -> None:
     """Show what the functions of a stage wrote.
 
-    Oldest first.     Lambda's own lines (START, REPORT) are shown unless a task, an id or a level is asked for.
+    Oldest first. Lambda's own lines (START, REPORT) are shown unless a task, an id or a level is asked for.
     """
     here = account_of(region, endpoint_url)
     functions = _functions(app, place, queues)
@@ -61,6 +62,8 @@ def command(
         found = read(here, functions, wanted, begin)
         for line in found:
             _show(line, as_json)
+        if not found and not is_there(here, functions):
+            raise DeployError(f"there is no log of {place.prefix} in {here.where}; 'ebbtide deploy' makes the stage")
         if not found:
             note(f"no such line in the log of {', '.join(functions)} since then; --since looks further back")
         return

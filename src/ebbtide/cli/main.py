@@ -6,7 +6,7 @@
     3  not finished yet (`result`, `enqueue --wait`, `rehearse --run`); `deploy --plan`: there is something to do
     130  interrupted
 
-Errors are one line on standard error. A command's module is loaded when it is called, so that none waits for the
+An error is one line on standard error. A command's module is loaded when it is called, so that none waits for the
 libraries of another.
 """
 
@@ -119,9 +119,17 @@ class Commands(click.Group):
         except click.Abort:
             sys.exit(INTERRUPTED)
         except click.ClickException as error:
-            click.secho(f"error: {_one_line(error)}", err=True, fg="red")
+            for line in _told(error):
+                click.secho(f"error: {line}", err=True, fg="red")
             sys.exit(error.code if isinstance(error, Told) else error.exit_code)
         sys.exit(code or 0)
+
+
+def _told(error: click.ClickException) -> list[str]:
+    """One line; of a declaration, one for each thing that is wrong with it."""
+    if isinstance(error.__cause__, DeclarationError):
+        return printable(error.format_message()).splitlines()
+    return [_one_line(error)]
 
 
 def _one_line(error: click.ClickException) -> str:

@@ -86,7 +86,9 @@ def _elsewhere(command: Command) -> Command:
     region = click.option(
         "--region", metavar="NAME", help="The stage's AWS region; default: the settings', else the environment's."
     )
-    endpoint = click.option("--endpoint-url", metavar="URL", help="What stands in for AWS, as MiniStack does.")
+    endpoint = click.option(
+        "--endpoint-url", type=address, metavar="URL", help="What stands in for AWS, as MiniStack does."
+    )
     return region(endpoint(command))
 
 
@@ -145,6 +147,13 @@ def duration(value: str) -> float:
     if not written or (written[2] or "s") not in _UNITS:
         raise click.BadParameter(f"{value!r} is no duration; write seconds, or a number with a unit: 90, 15m, 2h, 1d")
     return float(written[1]) * _UNITS[written[2] or "s"]
+
+
+def address(value: str) -> str:
+    """An option's type: an http:// or https:// URL."""
+    if not re.fullmatch(r"https?://[^\s/]+\S*", value):
+        raise click.BadParameter(f"{value!r} is no address, as http://127.0.0.1:4566 is")
+    return value
 
 
 def moment(value: str) -> datetime:

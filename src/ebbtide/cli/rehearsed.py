@@ -47,7 +47,7 @@ def rehearsed(
 
     region: default that of the ARNs the app names. runtime_python: see `interpreter`.
     """
-    read(folder)
+    read(folder, place)
     python = interpreter(_version(folder), runtime_python, note)
     existing = existing_of(app)
     named = next((found for thing in existing if (found := _ARN.match(thing.name))), None)

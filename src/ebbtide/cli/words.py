@@ -35,9 +35,11 @@ def moment(seconds: float | None) -> str:
 
 
 def span(seconds: float | None) -> str:
-    """A duration for people, its two largest units: `4 d 3 h`, `12 s`, `0.25 s`."""
+    """A duration for people, its two largest units: `4 d 3 h`, `12 s`, `0.25 s`; `7 ms` below a tenth."""
     if seconds is None:
         return ""
+    if 0 < seconds < 0.1:
+        return f"{round(seconds * 1_000, 1):g} ms"
     if seconds < 10:
         return f"{round(seconds, 2):g} s"
     parts: list[str] = []

@@ -33,6 +33,7 @@ def connect_stage(url: str, rest: str, app: App) -> tuple[Broker, Records]:
         place,
         app.queues,
         clients,
+        tasks=app.tasks,
         mapped=_mapped(url, given.get("mapped", "0")),
         inline=_inline(url, given.get("inline", str(INLINE))),
         clock=app.now,

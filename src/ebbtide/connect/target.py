@@ -24,6 +24,8 @@ from ebbtide.names import nearest
 _DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 _OURS = os.path.dirname(os.path.dirname(os.path.realpath(__file__))) + os.sep
 _IMPORT_SYSTEM = ("<frozen importlib", importlib.__file__)
+_GENERATED = "<string>"
+"""Where Python says that the `__init__` of a dataclass stands."""
 
 
 class TargetBroken(TargetError):
@@ -73,7 +75,7 @@ def _in_user_code(frames: TracebackType | None) -> bool:
 
 
 def _hidden(file: str) -> bool:
-    return file.startswith((*_IMPORT_SYSTEM, _OURS))
+    return file.startswith((*_IMPORT_SYSTEM, _OURS)) or file == _GENERATED
 
 
 def _broken(what: str, error: BaseException) -> TargetBroken:

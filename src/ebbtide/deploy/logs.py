@@ -77,6 +77,17 @@ def read(
     return sorted((line for line in found if wanted(line)), key=lambda line: line.at)
 
 
+def is_there(account: Account, functions: Sequence[str]) -> bool:
+    """Whether one of these functions has a log, which a deployment makes. Raises DeployError."""
+    for function in functions:
+        name = f"/aws/lambda/{function}"
+        with told(f"looking for the log of {function}"):
+            found = account.client("logs").describe_log_groups(logGroupNamePrefix=name)["logGroups"]
+        if any(group["logGroupName"] == name for group in found):
+            return True
+    return False
+
+
 def follow(
     account: Account, functions: Sequence[str], wanted: Wanted, since: float, pause: float = PAUSE
 ) -> Iterator[list[Line]]:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from ebbtide import strictjson
 from ebbtide.errors import DeclarationError, EnvelopeError
-from ebbtide.trigger import Asked, Json, Target
+from ebbtide.trigger import LOGICAL_ID, TABLE_VARIABLE, Asked, Json, Target
 from ebbtide.triggers.event_source import Conditions, Event, EventSource, member, shown, text
 from ebbtide.triggers.names import is_same, logical
 from ebbtide.triggers.picking import Offer, Offers
@@ -115,7 +115,9 @@ class TableStream(EventSource):
         whole = text(member(change, "SequenceNumber")) and moment(member(change, "ApproximateCreationDateTime"))
         yield bool(whole) and event.get("eventName") in _EVENTS, "it is not a whole record"
         table = _table(arn or "")
-        named = table == self.stream or f"-{self.stream}-" in table  # as CloudFormation names it, if nobody else does
+        # What the function was told by its template; else as CloudFormation names it, if nobody else does.
+        told = text(event.get(LOGICAL_ID))
+        named = told == self.stream if told else table == self.stream or f"-{self.stream}-" in table
         mine = is_same(self.stream, arn or "") if self._by_arn else named
         yield mine, f"its stream is {shown(arn)}"
 
@@ -158,7 +160,8 @@ class TableStream(EventSource):
         id = f"{target.function}{logical('From', _table(self.stream) or self.stream)}"
         about = {"Ebbtide": {"filter": " or ".join(patterns)}}
         made = {"Type": "AWS::Lambda::EventSourceMapping", "Metadata": about, "Properties": properties}
-        return Asked({id: made}, self._statements(stream))
+        told: Json = {} if self._by_arn else {f"{TABLE_VARIABLE}{self.stream}": {"Ref": self.stream}}
+        return Asked({id: made}, self._statements(stream), environment=told)
 
     def _statements(self, stream: str | Json) -> list[Json]:
         verbs = ("DescribeStream", "GetRecords", "GetShardIterator")

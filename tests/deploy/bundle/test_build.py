@@ -12,6 +12,7 @@ from typing import Any
 from zipfile import ZipFile
 
 import pytest
+from tests.acceptance.house import runtime
 from tests.deploy.bundle.wheels import native, project, wheel
 
 from ebbtide.deploy.bundle.build import Bundle, Wanted, bundle
@@ -22,8 +23,7 @@ from ebbtide.deploy.bundle.wrong import BundleError
 
 HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
 ROOT = Path(__file__).parents[3]
-LAMBDA = ROOT / ".venvs" / "lambda" / "bin" / "python"
-"""What Lambda's own runtime has, and nothing else."""
+LAMBDA = runtime()
 
 APP = """
 from ebbtide import App, Queue
@@ -120,7 +120,7 @@ def test_nothing_of_this_machine_and_no_secret_is_in_it(
                 assert str(ROOT).encode() not in data, name
 
 
-@pytest.mark.skipif(not LAMBDA.exists(), reason="there is no environment with Lambda's own packages: make setup")
+@pytest.mark.skipif(LAMBDA is None, reason="needs .venvs/lambda, of this Python")
 def test_it_runs_where_nobody_may_write_with_what_lambda_brings_along(tmp_path: Path, make: Make) -> None:
     unpacked(make(architecture="x86_64"), tmp_path / "var")
     before = sorted(path for path in (tmp_path / "var").rglob("*"))

@@ -435,6 +435,27 @@ def test_a_resource_of_the_users_own_may_be_as_it_likes_and_is_warned_of() -> No
     assert any("Mine is not encrypted and private (T15)" in finding.message for finding in told)
 
 
+def test_more_layers_than_a_function_may_have_are_refused() -> None:
+    layers = [f"arn:aws:lambda:eu-west-1:123456789012:layer:x:{number}" for number in range(6)]
+    many = Settings(queues={"mail": FunctionSettings(layers=layers)})
+    assert any("it names 6 layers; AWS takes 5" in told.message for told in errors(shop(Queue("mail")), many))
+    few = Settings(queues={"mail": FunctionSettings(layers=layers[:5])})
+    assert errors(shop(Queue("mail")), few) == []
+
+
+def test_a_resource_without_a_type_names_the_nearest_one_there_is() -> None:
+    typo: Json = {"MailQueuAge": {"Properties": {"Threshold": 600}}}
+    (told,) = found(shop(Queue("mail")), Settings(resources=typo))
+    assert told.error
+    assert "resource 'MailQueuAge' has no Type" in told.message
+    assert "Did you mean 'MailQueueAge'?" in told.message
+
+
+def test_what_stands_nowhere_is_told_without_a_place() -> None:
+    (told,) = found(App("shop"))
+    assert str(told) == "app 'shop': it has no tasks; declare one with @app.task"
+
+
 def test_a_policy_by_a_wildcard_is_warned_of() -> None:
     wide = FunctionSettings(policies=[{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}])
     told = warnings(shop(Queue("mail")), Settings(queues={"mail": wide}))

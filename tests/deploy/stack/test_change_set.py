@@ -103,6 +103,29 @@ def test_a_change_says_what_causes_it_once(monkeypatch: pytest.MonkeyPatch) -> N
     assert read == Change("change", "AWS::Lambda::Function", "A", "a", ("Timeout: 60 -> 120", "Role, by Role.Arn"))
 
 
+def follower(id: str, source: str, causing: str) -> dict[str, Any]:
+    target = {"Attribute": "Properties", "Name": "Target", "RequiresRecreation": "Conditionally"}
+    details = [{"Target": target, "Evaluation": "Dynamic", "ChangeSource": source, "CausingEntity": causing}]
+    more = {"Replacement": "Conditional", "Details": details, "LogicalResourceId": id}
+    return change("Modify", "AWS::ApiGatewayV2::Integration", **more)
+
+
+def test_what_only_refers_to_a_resource_that_stays_is_no_change() -> None:
+    code = change("Modify", "AWS::Lambda::Function", Replacement="False", Details=[TIMEOUT])
+    by_arn, by_id = follower("B", "ResourceAttribute", "A.Arn"), follower("C", "ResourceReference", "B")
+    assert [one.logical for one in proposed(CloudFormation(by_id, by_arn, code)).changes] == ["A"]
+
+
+@pytest.mark.parametrize(
+    ("replacement", "causing"),
+    [("True", "A.Arn"), ("Conditional", "A.Arn"), ("False", "A.Version"), ("False", "Z.Arn")],
+)
+def test_what_refers_to_something_that_may_be_another_is_a_change(replacement: str, causing: str) -> None:
+    code = change("Modify", "AWS::Lambda::Function", Replacement=replacement, Details=[TIMEOUT])
+    refers = follower("B", "ResourceAttribute", causing)
+    assert [one.logical for one in proposed(CloudFormation(code, refers)).changes] == ["A", "B"]
+
+
 def test_all_pages_are_read() -> None:
     assert len(proposed(CloudFormation(*[change("Add", "AWS::SQS::Queue")] * 5)).changes) == 5
 

@@ -114,6 +114,18 @@ def test_a_first_deployment_makes_all_and_a_second_finds_nothing_to_do(stage: St
     assert stage.plan().proposed is None
 
 
+@pytest.mark.parametrize(("what", "other"), [("stage", "prod"), ("app", "news")])
+def test_what_was_built_for_another_stage_or_app_is_not_put_into_this_ones_stack(
+    stage: Stage, what: str, other: str
+) -> None:
+    built = {"app": stage.place.app, "stage": stage.place.stage}
+    (stage.folder / "build.json").write_text(json.dumps(built))
+    stage.plan()
+    (stage.folder / "build.json").write_text(json.dumps({**built, what: other}))
+    with pytest.raises(DeployError, match=f"was built for {what} '{other}', not for '{built[what]}'"):
+        stage.plan()
+
+
 def test_what_is_unchanged_is_not_uploaded_again(stage: Stage) -> None:
     stage.deploy()
     assert stage.uploaded == ["code.zip"]

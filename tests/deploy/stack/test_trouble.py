@@ -68,7 +68,7 @@ def nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatc
 
 
 def test_without_a_region_the_options_are_named(nobody: pytest.MonkeyPatch) -> None:
-    with pytest.raises(DeployError, match="no AWS region is named; give --region, or set AWS_REGION"):
+    with pytest.raises(DeployError, match="no AWS region is named; give --region, or write region"):
         account()
 
 

@@ -20,6 +20,7 @@ from ebbtide.errors import DeclarationError
 from ebbtide.queue import Queue
 from ebbtide.retry import RetryPolicy
 from ebbtide.trigger import Asked, Json, Route, Target, Trigger
+from ebbtide.triggers.table_stream import TableStream
 
 BY_NAME = pytest.mark.parametrize("example", examples(), ids=lambda example: example.name)
 
@@ -260,3 +261,17 @@ def test_without_dependencies_there_is_no_layer() -> None:
 def test_a_stage_has_room_for_sixty_queues() -> None:
     app = shop(*(Queue(f"queue{number}") for number in range(60)))
     assert 400 < len(made(app)["Resources"]) <= 500
+
+
+def test_a_function_is_told_the_names_of_the_tables_whose_streams_it_reads() -> None:
+    app = App("shop", queues=[Queue("other")])
+
+    @app.task(TableStream("Orders"))
+    def changed(event: str) -> None: ...
+
+    @app.task(queue="other")
+    def more() -> None: ...
+
+    told = {name: properties(app, name)["Environment"]["Variables"] for name in ("DefaultFunction", "OtherFunction")}
+    assert told["DefaultFunction"]["EBBTIDE_TABLE_Orders"] == {"Ref": "Orders"}
+    assert "EBBTIDE_TABLE_Orders" not in told["OtherFunction"]

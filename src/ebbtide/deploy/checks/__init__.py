@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ebbtide.app import App
 from ebbtide.deploy.artefacts import Artefacts
-from ebbtide.deploy.checks.built import of_built
+from ebbtide.deploy.checks.built import of_built, of_no_type
 from ebbtide.deploy.checks.environment import of_environment
 from ebbtide.deploy.checks.finding import Finding
 from ebbtide.deploy.checks.names import of_names
@@ -57,6 +57,9 @@ def _declared(on: Subjects, plan: Plan) -> Iterator[Finding]:
 def _built(on: Subjects, plan: Plan, found: list[Finding]) -> Iterator[Finding]:
     """What the template shows besides. What was declared wrong is not told a second time."""
     made = template(plan.app, plan.target, plan.place.stage, plan.settings, plan.artefacts)
+    if nameless := list(of_no_type(on, made)):
+        yield from nameless
+        return
     told = {one.subject for one in found if one.error}
     built = [one for one in of_built(on, made) if one.subject not in told]
     yield from built

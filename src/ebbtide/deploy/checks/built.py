@@ -24,6 +24,7 @@ from ebbtide.deploy.checks.sources import of_sources
 from ebbtide.deploy.checks.view import FUNCTIONS, View, ref, resolved
 from ebbtide.deploy.checks.where import Subjects
 from ebbtide.deploy.template.plan import BUCKET
+from ebbtide.names import nearest
 
 QUEUE = "AWS::SQS::Queue"
 
@@ -40,6 +41,16 @@ def of_built(on: Subjects, template: Mapping[str, Any]) -> Iterator[Finding]:
     for id, properties in view.of("AWS::Scheduler::Schedule"):
         yield from _schedule(on, view, id, properties)
     yield from _secrets(on, view)
+
+
+def of_no_type(on: Subjects, template: Mapping[str, Any]) -> Iterator[Finding]:
+    """Findings on resources of the settings that are neither laid over one of ours nor say what they are."""
+    ours = [id for id, made in template["Resources"].items() if "Type" in made]
+    for id in template["Resources"].keys() - ours:
+        message = f"resource {id!r} has no Type, and the template has none of that name.{nearest(id, ours)}"
+        cure = "give it a Type, or the logical id of the one that is to be changed"
+        said = next((path for path in on.settings.lines if path[-3:-1] == ("resources", id)), ("resources", id))
+        yield on.setting("", said[-3:], message, cure)
 
 
 def about(on: Subjects, view: View, id: str, path: str, message: str, cure: str, *, error: bool = True) -> Finding:

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 
 class Finding(NamedTuple):
-    """subject: "task 'receipt'", "queue 'mail'", or "app 'shop'". file, line: of its declaration, or in the settings.
-    error: whether it stops a build; else a warning."""
+    """subject: "task 'receipt'", "queue 'mail'", or "app 'shop'". file, line: of its declaration, or in the settings;
+    line 0 is nowhere. error: whether it stops a build; else a warning."""
 
     subject: str
     file: str
@@ -17,4 +17,5 @@ class Finding(NamedTuple):
     error: bool = True
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.subject}: {self.message}; {self.cure}"
+        place = f"{self.file}:{self.line}: " if self.line else ""
+        return f"{place}{self.subject}: {self.message.removesuffix('.')}; {self.cure}"

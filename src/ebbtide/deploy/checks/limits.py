@@ -22,6 +22,7 @@ RANGES: Mapping[tuple[str, str], tuple[float, float, str]] = {
     ("AWS::Lambda::EventSourceMapping", "ScalingConfig.MaximumConcurrency"): (2, 1_000, "invocations"),
 }
 
+MOST_LAYERS = 5
 MOST_RESOURCES, MOST_OUTPUTS, MOST_BYTES = 500, 200, 1_000_000
 MOST_OF_A_POLICY = 10_240
 """Characters of all policies within a role."""
@@ -40,7 +41,12 @@ class Breach(NamedTuple):
 
 
 def breaches(view: View) -> Iterator[Breach]:
-    """Every number that is out of its range."""
+    """Every number that is out of its range, and layers that are too many even without that of the dependencies."""
+    for id, properties in view.of("AWS::Serverless::Function"):
+        named = [layer for layer in properties.get("Layers", ()) if isinstance(layer, str)]
+        if len(named) > MOST_LAYERS:
+            cure = "leave some out; the project's dependencies are one, too"
+            yield Breach(id, "Layers", f"it names {len(named)} layers; AWS takes {MOST_LAYERS}", cure)
     for (kind, path), (low, high, unit) in RANGES.items():
         for id, properties in view.of(kind):
             value = at(properties, path)

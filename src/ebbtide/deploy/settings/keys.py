@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from ebbtide.deploy.settings.kinds import (
     FLAG,
+    PLAIN,
     TABLE,
-    TABLES,
     TEXT,
     TEXTS,
     TEXTS_BY_NAME,
@@ -36,12 +36,33 @@ class Key(NamedTuple):
     means: str
 
 
+def _listed(value: object) -> list[object]:
+    return value if isinstance(value, list) else [value]
+
+
 _SECRET = matching(REFERENCE, "a reference, as 'ssm:/shop/key' or 'secretsmanager:shop/database#password',")._replace(
     quiet=True  # it may be the secret itself
 )
 _SECRETS = named(_SECRET)._replace(quiet=True)
 _VARIABLES = named(TEXT._replace(quiet=True))._replace(quiet=True)
 _ARN = matching(r"arn:[^\s]+", "an ARN")
+_ACTIONS = Kind("text or a list of texts", lambda value: all(isinstance(one, str) for one in _listed(value)))
+_RESOURCES = Kind("an ARN or a list of them", lambda value: not isinstance(value, (int, float)) and PLAIN.holds(value))
+_STATEMENT = table_of(
+    "Effect",
+    Sid=TEXT,
+    Effect=one_of("Allow", "Deny"),
+    Action=_ACTIONS,
+    NotAction=_ACTIONS,
+    Resource=_RESOURCES,
+    NotResource=_RESOURCES,
+    Condition=TABLE,
+)._replace(
+    wanted="an IAM statement with Effect, Action and Resource",
+    holds=lambda value: isinstance(value, dict) and bool(value.keys() & {"Action", "NotAction"}),
+    quiet=True,
+)
+_POLICIES = Kind("a list of IAM statements", lambda value: isinstance(value, list), each=_STATEMENT, quiet=True)
 _CORS = table_of(origins=TEXTS, methods=TEXTS, headers=TEXTS, expose=TEXTS, max_age=WHOLE, credentials=FLAG)
 _AUTHORIZER = table_of(
     "issuer", "audience", issuer=matching(r"https://\S+", "an https:// URL"), audience=TEXTS, header=TEXT
@@ -79,7 +100,7 @@ KEYS: dict[str, Key] = {
     "log_retention": Key(one_of(*RETENTIONS), False, "days logs are kept"),
     "log_level": Key(one_of("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"), False, "least level that is logged"),
     "metrics": Key(FLAG, False, "whether metrics are written, which CloudWatch charges for"),
-    "policies": Key(TABLES, False, "IAM statements for the function's role"),
+    "policies": Key(_POLICIES, False, "IAM statements for the function's role"),
     "properties": Key(TABLE, False, "of the `AWS::Serverless::Function`"),
     "queue_properties": Key(TABLE, False, "of each `AWS::SQS::Queue` of the queue"),
 }

@@ -7,6 +7,7 @@ function, so they may add to one another, but not disagree.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
 from functools import reduce
 from itertools import combinations
 from pathlib import Path as File
@@ -21,9 +22,11 @@ from ebbtide.deploy.settings.values import Api, FunctionSettings, Settings
 from ebbtide.errors import DeclarationError
 from ebbtide.names import nearest
 from ebbtide.physical import stage_name
+from ebbtide.queue import Queue
 
 Table = Mapping[str, Any]
 
+_IN_CODE = {field.name for field in fields(Queue)}
 _NARROW = {name: key for name, key in KEYS.items() if not key.wide}
 
 
@@ -118,6 +121,9 @@ def _keys(table: Any, path: Path, levels: Sequence[str], wide: bool) -> Iterator
                 yield Wrong(here, f"{name} = ... must be a table, as [{'.'.join(here)}.NAME]")
         elif name in KEYS and KEYS[name].wide and not wide:
             yield Wrong(here, f"{name!r} is for the whole app; say it at the top of the file or in [stage.NAME]")
+        elif name not in known and name in _IN_CODE:
+            queue = path[1] if path[:1] == ("queue",) else "..."
+            yield Wrong(here, f"{name!r} is said in the code: Queue({queue!r}, {name}=...)")
         elif name not in known:
             yield Wrong(here, f"unknown key {name!r}.{nearest(name, known)}")
         else:

@@ -51,7 +51,10 @@ def account(region: str | None = None, endpoint: str | None = None) -> Account:
         chosen = session.region_name
         endpoint = endpoint or os.environ.get("AWS_ENDPOINT_URL") or None
         if chosen is None:
-            raise DeployError("no AWS region is named; give --region, or set AWS_REGION, or a region in the profile")
+            raise DeployError(
+                'no AWS region is named; give --region, or write region = "eu-west-1" in ebbtide.toml, '
+                "or set AWS_REGION"
+            )
         known = [name for part in session.get_available_partitions() for name in _regions(session, part)]
         if endpoint is None and chosen not in known:
             raise DeployError(f"there is no AWS region {chosen!r}.{nearest(chosen, known)}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any, Literal, NamedTuple
 from uuid import uuid4
 
@@ -22,6 +22,8 @@ PATIENCE = 900.0
 
 Action = Literal["add", "change", "replace", "may replace", "remove", "keep"]
 Kind = Literal["CREATE", "UPDATE"]
+_LASTING = ("", "Arn", "QueueName")
+"""What of a resource is another only when it is replaced; "" is what `Ref` gives."""
 _NOTHING = ("didn't contain changes", "No updates are to be performed")
 
 
@@ -84,8 +86,8 @@ def propose(
     if pages is None:
         discard(account, ChangeSet(made["Id"], made["StackId"], kind, ()))
         return None
-    changes = tuple(_read(change["ResourceChange"]) for page in pages for change in page.get("Changes", ()))
-    return ChangeSet(made["Id"], made["StackId"], kind, changes)
+    found = [change["ResourceChange"] for page in pages for change in page.get("Changes", ())]
+    return ChangeSet(made["Id"], made["StackId"], kind, tuple(map(_read, _without_followers(found))))
 
 
 def discard(account: Account, proposed: ChangeSet) -> None:
@@ -143,6 +145,30 @@ def _pages(account: Account, id: str, stack: str) -> Iterator[dict[str, Any]]:
         if "NextToken" not in page:
             return
         more = {"NextToken": page["NextToken"]}
+
+
+def _without_followers(found: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The changes less those that only refer to a resource which stays the one it is.
+
+    CloudFormation names these as well, for it does not know beforehand that an id or an ARN will be the same.
+    """
+    kept = list(found)
+    staying = {change["LogicalResourceId"] for change in kept if _action(change) == "change"}
+    while following := [change for change in kept if _follows(change, staying)]:
+        staying |= {change["LogicalResourceId"] for change in following}
+        kept = [change for change in kept if change not in following]
+    return kept
+
+
+def _follows(found: Mapping[str, Any], staying: Set[str]) -> bool:
+    details = found.get("Details", ())
+    return found["Action"] == "Modify" and bool(details) and all(_is_about(detail, staying) for detail in details)
+
+
+def _is_about(detail: Mapping[str, Any], staying: Set[str]) -> bool:
+    causing, _, attribute = detail.get("CausingEntity", "").partition(".")
+    refers = detail.get("ChangeSource") in ("ResourceReference", "ResourceAttribute")
+    return refers and causing in staying and attribute in _LASTING
 
 
 def _read(found: Mapping[str, Any]) -> Change:

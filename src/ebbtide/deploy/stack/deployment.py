@@ -43,18 +43,19 @@ Upload = Callable[[Account, str, Piece], None]
 def plan(
     account: Account, place: Place, folder: Path, parameters: Mapping[str, str], tell: Callable[[str], None]
 ) -> Plan:
-    """Ask what a folder with a template.json would change. Uploads nothing but a template too long for a request.
+    """Ask what a folder with a template.json would change. Uploads nothing but a template too long for a request, and
+    removes nothing but the empty stack of a failed first deployment, beside which nothing can be asked.
 
     tell: is told of what takes its time. Raises DeployError.
     """
-    template = read(folder)
+    template = read(folder, place)
+    made, pieces = upload.located(template, folder, upload.bucket_of(account), place.prefix)
     stack = stack_of(account, place)
     if stack is not None and stack.status == "ROLLBACK_COMPLETE":
         tell(f"{stack.name} is what a failed first deployment left behind: removing it")
         for _ in remove(account, stack.id):
             pass
         stack = None
-    made, pieces = upload.located(template, folder, upload.bucket_of(account), place.prefix)
     if stack is not None and not stack.empty and not parameters and template_of(account, stack.id) == made:
         return Plan(stack, made, None)
     argument = upload.template_argument(account, place.prefix, made)
@@ -90,9 +91,18 @@ def _ours(account: Account, stack: Stack) -> Stack:
     return stack
 
 
-def read(folder: Path) -> Any:
-    """The template of a folder that `ebbtide build` wrote. Raises DeployError."""
-    path = folder / "template.json"
+def read(folder: Path, place: Place) -> Any:
+    """The template of a folder that `ebbtide build` wrote. Raises DeployError, also if it was built for another place:
+    its names are that place's own, whatever the stack is called."""
+    template = _json(folder / "template.json")
+    summary = _json(folder / "build.json") if (folder / "build.json").is_file() else {}
+    for what, wanted in (("app", place.app), ("stage", place.stage)):
+        if summary.get(what, wanted) != wanted:
+            raise DeployError(f"{folder} was built for {what} {summary[what]!r}, not for {wanted!r}; build it for that")
+    return template
+
+
+def _json(path: Path) -> Any:
     try:
         return json.loads(path.read_text("utf-8"))
     except FileNotFoundError:

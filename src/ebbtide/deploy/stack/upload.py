@@ -61,7 +61,7 @@ def located(template: Any, folder: Path, bucket: str, prefix: str) -> tuple[Any,
             continue
         path = folder / given
         if not path.is_file():
-            raise DeployError(f"{logical}: there is no {path}; build first, or leave out --output")
+            raise DeployError(f"{logical}: there is no {path}; build again, or leave out --built")
         piece = pieces.setdefault(path, Piece(path, f"{prefix}/{_digest(path)}{path.suffix}"))
         place = {"S3Bucket": bucket, "S3Key": piece.key} if plain else {"Bucket": bucket, "Key": piece.key}
         resource["Properties"][name] = place

@@ -31,7 +31,7 @@ def template(app: App, target: str, stage: str, settings: Settings, artefacts: A
         **storage(plan),
         **scheduler(plan),
         **queues(plan, asked.senders),
-        **functions(plan, asked.statements),
+        **functions(plan, asked.statements, asked.environment),
         **api(plan, asked.routes),
     }
     if twice := sorted(resources.keys() & asked.resources.keys()):

@@ -38,12 +38,14 @@ class Wanted(NamedTuple):
 
 @dataclass
 class Gathered:
-    """All of it. statements: by queue name; senders: by the queue's logical id; routes: in order of declaration."""
+    """All of it. statements, environment: by queue name; senders: by the queue's logical id; routes: in order of
+    declaration."""
 
     resources: dict[str, Json] = field(default_factory=dict)
     parameters: dict[str, Json] = field(default_factory=dict)
     statements: dict[str, list[Json]] = field(default_factory=dict)
     senders: dict[str, list[Json]] = field(default_factory=dict)
+    environment: dict[str, Json] = field(default_factory=dict)
     routes: list[Wanted] = field(default_factory=list)
 
 
@@ -82,6 +84,7 @@ def _add(all_of_it: Gathered, asked: Asked, plan: Plan, to: Target, queue: str) 
             )
         all_of_it.resources[name] = merge(there, own)
     all_of_it.parameters |= asked.parameters
+    all_of_it.environment.setdefault(queue, {}).update(asked.environment)
     for by_name, key, more in (
         (all_of_it.statements, queue, asked.statements),
         (all_of_it.senders, to.queue, asked.senders),

@@ -28,15 +28,16 @@ from ebbtide.queue import Queue
 HANDLER = "ebbtide.on_lambda.entry.handler"
 
 
-def functions(plan: Plan, asked: Mapping[str, Sequence[Json]]) -> dict[str, Json]:
-    """All functions and what belongs to them, and the layer they share. asked: statements by queue."""
+def functions(plan: Plan, asked: Mapping[str, Sequence[Json]], told: Mapping[str, Json]) -> dict[str, Json]:
+    """All functions and what belongs to them, and the layer they share. asked: statements by queue; told: variables
+    that triggers ask for, by queue."""
     made = _layer(plan)
     for queue in plan.on_lambda:
-        made |= _function(plan, queue, asked.get(queue.name, ()))
+        made |= _function(plan, queue, asked.get(queue.name, ()), told.get(queue.name, {}))
     return made
 
 
-def _function(plan: Plan, queue: Queue, asked: Sequence[Json]) -> dict[str, Json]:
+def _function(plan: Plan, queue: Queue, asked: Sequence[Json], told: Json) -> dict[str, Json]:
     ident, about, said = logical(queue.name), {"queue": queue.name}, plan.of(queue)
     role, log, name = f"{ident}Role", f"{ident}Log", plan.place.function(queue)
     lambda_assumes = {
@@ -67,7 +68,9 @@ def _function(plan: Plan, queue: Queue, asked: Sequence[Json]) -> dict[str, Json
             about,
         ),
         function_id(queue): resource(
-            "AWS::Serverless::Function", merge(_properties(plan, queue, said, role, log), dict(said.properties)), about
+            "AWS::Serverless::Function",
+            merge(_properties(plan, queue, said, role, log, told), dict(said.properties)),
+            about,
         ),
     }
     if image := plan.artefacts.image:  # where `sam build` finds what to make it of
@@ -76,7 +79,7 @@ def _function(plan: Plan, queue: Queue, asked: Sequence[Json]) -> dict[str, Json
     return made | {f"{queue_id(queue, lane)}Mapping": _mapping(queue, lane) for lane in range(queue.lanes)}
 
 
-def _properties(plan: Plan, queue: Queue, said: FunctionSettings, role: str, log: str) -> Json:
+def _properties(plan: Plan, queue: Queue, said: FunctionSettings, role: str, log: str, told: Json) -> Json:
     vpc = {
         "SubnetIds": list(said.vpc.get("subnets", ())),
         "SecurityGroupIds": list(said.vpc.get("security_groups", ())),
@@ -90,7 +93,7 @@ def _properties(plan: Plan, queue: Queue, said: FunctionSettings, role: str, log
         "Timeout": function_timeout(queue),
         "Role": arn(role),
         "LoggingConfig": {"LogGroup": {"Ref": log}},
-        "Environment": {"Variables": _environment(plan, queue, said)},
+        "Environment": {"Variables": {**_environment(plan, queue, said), **told}},
         **plan.with_key("KmsKeyArn"),
         # For whoever calls the function asynchronously; what comes by a queue is set aside with its reason, by us.
         "DeadLetterQueue": {"Type": "SQS", "TargetArn": arn(dead_letters_id(fifo=False))},
