@@ -173,6 +173,16 @@ def test_each_failed_attempt_adds_its_error() -> None:
     assert (last.status, last.attempts, last.value, last.finished_at) == (Status.SUCCESSFUL, 3, "1", NOON + 1)
 
 
+def test_a_report_that_is_repeated_adds_its_error_once() -> None:
+    failed = report(Status.READY, 1, error=BOOM)
+    once = fold(None, failed)
+    assert fold(once, failed) == once
+    assert fold(once, report(Status.READY, 2, error=BOOM._replace(attempt=2))).errors == (
+        BOOM,
+        BOOM._replace(attempt=2),
+    )
+
+
 def test_a_finished_record_stays_as_it_is() -> None:
     done = fold(None, report(Status.SUCCESSFUL, 1, value="1"))
     assert fold(done, report(Status.FAILED, 2, error=BOOM)) == done

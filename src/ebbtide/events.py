@@ -21,7 +21,7 @@ from ebbtide.broker import Delivery
 from ebbtide.errors import EnvelopeError
 from ebbtide.message import Lineage, Message
 from ebbtide.task import Task
-from ebbtide.trigger import Miss, Trigger
+from ebbtide.trigger import LOGICAL_ID, Miss, Trigger
 from ebbtide.values_codec import MAX_DEPTH, within_depth
 
 Event = Mapping[str, Any]
@@ -29,7 +29,7 @@ Event = Mapping[str, Any]
 _NOTHING: Event = MappingProxyType({})
 _KEPT = (
     *("eventSource", "eventSourceARN", "messageId", "body", "attributes", "messageAttributes"),
-    *("eventID", "eventName", "awsRegion", "dynamodb"),
+    *("eventID", "eventName", "awsRegion", "dynamodb", LOGICAL_ID),
 )
 """Members of a record that say what it is; the others are its receiver's business."""
 

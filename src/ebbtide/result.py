@@ -7,7 +7,7 @@ store folds them into one `Record` for each task.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -213,7 +213,8 @@ def fold(record: Record | None, report: Report) -> Record:
     """
     if record and (record.status.finished or report.attempt < record.attempts):
         return record
-    before: Iterable[TaskError] = record.errors if record else ()
+    before = record.errors if record else ()
+    error = (report.error,) if report.error and report.error not in before[-1:] else ()  # a report may be repeated
     return Record(
         id=report.id,
         task=report.task,
@@ -223,7 +224,7 @@ def fold(record: Record | None, report: Report) -> Record:
         started_at=report.started_at,
         finished_at=report.finished_at,
         value=report.value,
-        errors=(*before, report.error) if report.error else tuple(before),
+        errors=(*before, *error),
     )
 
 

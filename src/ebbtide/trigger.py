@@ -21,6 +21,13 @@ Missed = Literal["one", "skip", "all"]
 Json = dict[str, Any]
 
 
+LOGICAL_ID = "tableLogicalId"
+"""Member of a stream's record, added by its function: what the template calls the table, if it is the stage's own."""
+
+TABLE_VARIABLE = "EBBTIDE_TABLE_"
+"""Begins the name of a function's variable that holds a table's name on AWS; its logical id follows."""
+
+
 class Target(NamedTuple):
     """Where a trigger's events are to go, in words of a template.
 
@@ -59,6 +66,7 @@ class Asked(NamedTuple):
     resources: by logical id. statements: what the function's role must allow, as IAM statements. senders: statements
     of the queue's policy (without Resource), for services that send to it. undelivered: the same of the stage's
     standard dead letters, for services that put there what they could not deliver. parameters: of the template.
+    environment: variables of the function's, as EBBTIDE_TABLE_Orders, for what only the template can know.
     """
 
     resources: Mapping[str, Json] = MappingProxyType({})
@@ -67,6 +75,7 @@ class Asked(NamedTuple):
     undelivered: Sequence[Json] = ()
     parameters: Mapping[str, Json] = MappingProxyType({})
     route: Route | None = None
+    environment: Mapping[str, Json] = MappingProxyType({})
 
 
 class Miss(NamedTuple):

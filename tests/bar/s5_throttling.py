@@ -24,6 +24,7 @@ QUEUES = (
     Queue("quick", timeout=3),
     Queue("usual"),
     Queue("slow", timeout=400),
+    Queue("once", timeout=20, attempts=1),
     Queue("ordered", timeout=20, fifo=True),
 )
 HOW = {"each invocation by itself": Faults(invoke=0.5), "all of them, for 10 minutes on end": Faults(phases=600.0)}
@@ -125,6 +126,9 @@ def _missed(history: Run, done: bool) -> Iterator[Figure | Miss]:
             yield Miss(f"{name!r} never ran")
     twice = sum(count > 1 for count in history.runs.values())
     yield Figure("run twice, as their loan ended while they ran", twice)
+    for name, count in history.runs.items():
+        if name.startswith("once ") and count > 1:
+            yield Miss(f"{name!r} has one attempt and ran {count} times")
 
 
 def _template(template: Json) -> Iterator[Miss]:

@@ -180,9 +180,11 @@ def _counted(draw: Draw) -> Iterator[Figure | Miss]:
         yield from (Miss(f"{id} was acknowledged and is not there") for id in lost[:10])
         yield Figure("lost", len(lost))
         twice, unknown = sum(count > 1 for count in there.values()), len(missing & set(there))
+        ordered = Counter(Message.decode(m.body.encode()).id for q in stage.work if q.fifo for m in q.stored.values())
         yield Figure("calls whose answer is lost", silent)
         yield Figure("refused by name and there all the same", unknown)
-        if twice or (unknown and not silent):
+        yield Figure("there twice, as an answer was lost", twice)
+        if (not silent and (twice or unknown)) or any(count > 1 for count in ordered.values()):
             yield Miss(f"{twice} messages are there twice, and {unknown} that were said to be missing are there")
         yield from _taken(stage, faults, there)
     finally:

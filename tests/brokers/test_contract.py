@@ -159,7 +159,7 @@ def test_a_stale_holders_word_on_a_large_message_does_not_harm_it(broker: Embedd
     assert take(broker)[0].message.args == LARGE
 
 
-@pytest.mark.parametrize("id", ["nowhere", "", "\0", "../a", "x" * 5000])
+@pytest.mark.parametrize("id", ["nowhere", "", "\0", "../a", "x" * 5000, "\ud800"])
 def test_what_is_no_id_is_nobodys(broker: Embedded, id: str) -> None:
     assert (broker.redrive([id]), broker.drop([id]), broker.load([id])) == (0, 0, {})
 

@@ -14,7 +14,12 @@ class Services:
 
     def __init__(self) -> None:
         self.parameters = {f"/shop/{number}": f"value {number}" for number in range(15)}
-        self.secrets = {"shop/db": '{"url": "postgres://db", "port": 5432}', "plain": "text"}
+        self.parameters["/shop/key:3"] = "the third version"
+        self.secrets: dict[str, str | bytes] = {
+            "shop/db": '{"url": "postgres://db", "port": 5432}',
+            "plain": "text",
+            "bytes": b"\x00postgres",
+        }
         self.calls: list[str] = []
 
     def of(self, service: str) -> Any:
@@ -25,13 +30,18 @@ class Services:
         assert 1 <= len(Names) <= 10
         self.calls.append("ssm")
         there = [name for name in Names if name in self.parameters]
-        return {"Parameters": [{"Name": name, "Value": self.parameters[name]} for name in there]}
+        return {"Parameters": [self.parameter(name) for name in there]}
+
+    def parameter(self, name: str) -> dict[str, str]:
+        bare, colon, version = name.partition(":")
+        return {"Name": bare, "Value": self.parameters[name], **({"Selector": f":{version}"} if colon else {})}
 
     def get_secret_value(self, SecretId: str) -> Any:
         self.calls.append(SecretId)
         if SecretId not in self.secrets:
             raise StorageError(f"get_secret_value: there is no {SecretId}")
-        return {"SecretString": self.secrets[SecretId]}
+        secret = self.secrets[SecretId]
+        return {"SecretString": secret} if isinstance(secret, str) else {"SecretBinary": secret}
 
 
 def revealed(references: Any, services: Services | None = None) -> dict[str, str]:
@@ -68,6 +78,8 @@ def test_each_is_asked_for_once_and_parameters_ten_at_a_time() -> None:
         ({"KEY": "secretsmanager:none"}, StorageError, "none"),
         ({"KEY": "secretsmanager:shop/db#pasword"}, StorageError, "KEY: 'shop/db' is no JSON object with 'pasword'"),
         ({"KEY": "secretsmanager:plain#url"}, StorageError, "no JSON object"),
+        ({"KEY": "secretsmanager:bytes"}, StorageError, "KEY: 'bytes' holds bytes, and a variable is text"),
+        ({"KEY": "secretsmanager:bytes#url"}, StorageError, "KEY: 'bytes' holds bytes"),
         ({"KEY": "vault:x"}, TargetError, "KEY must refer"),
         ({"KEY": 7}, TargetError, "KEY must refer"),
         (["KEY"], TargetError, "JSON object"),
@@ -77,3 +89,13 @@ def test_what_cannot_be_read_is_told_by_name(references: Any, error: type[Ebbtid
     with pytest.raises(error, match=words) as caught:
         revealed(references)
     assert "postgres" not in str(caught.value)
+
+
+def test_one_version_of_a_parameter_can_be_asked_for() -> None:
+    assert revealed({"KEY": "ssm:/shop/key:3"}) == {"KEY": "the third version"}
+
+
+def test_a_secret_takes_the_place_of_a_variable_of_its_name() -> None:
+    environment = {VARIABLE: json.dumps({"KEY": "ssm:/shop/1"}), "KEY": "as it was"}
+    reveal(environment, Services())
+    assert environment["KEY"] == "value 1"

@@ -18,6 +18,11 @@ def test_everything_can_be_said() -> None:
     assert found == Settings("shop:app", "images", "prod", 3.5, 4, True, "DEBUG")
 
 
+def test_a_table_is_known_by_its_name_on_aws() -> None:
+    found = settings_of({**NEEDED, "EBBTIDE_TABLE_Orders": "erp-orders", "EBBTIDE_TABLE_Users": "shop-prod-Users-1X"})
+    assert found.tables == {"erp-orders": "Orders", "shop-prod-Users-1X": "Users"}
+
+
 def test_lambdas_own_log_level_is_taken_where_ours_is_not_said() -> None:
     assert settings_of({**NEEDED, "AWS_LAMBDA_LOG_LEVEL": "ERROR"}).log == "ERROR"
     assert settings_of({**NEEDED, "AWS_LAMBDA_LOG_LEVEL": "TRACE"}).log == "DEBUG"

@@ -7,6 +7,7 @@ from typing import Any
 from tests.on_lambda.stage import Context, Stage
 
 from ebbtide.errors import EbbtideError
+from ebbtide.on_lambda.settings import Settings
 from ebbtide.queue import Queue
 from ebbtide.retry import RetryPolicy
 from ebbtide.triggers.table_stream import TableStream
@@ -117,3 +118,20 @@ def test_storage_that_refuses_makes_the_stream_wait_there() -> None:
     stage.broker.trouble.clear()
     assert invoke(stage) == []
     assert len(stage.broker.buried) == 3
+
+
+def test_a_table_with_a_name_of_its_own_is_known_by_what_the_template_calls_it() -> None:
+    told = {"ExampleTableWithStream": "Orders", "another": "Users"}
+    stage, seen = Stage(settings=Settings("t:app", "default", "prod", tables=told)), list[str]()
+
+    @stage.app.task(TableStream("Users"))
+    def of_users(event: str) -> None:
+        seen.append(f"user {event}")
+
+    @stage.app.task(TableStream("Orders"))
+    def of_orders(table: str) -> None:
+        seen.append(table)
+
+    assert invoke(stage) == []
+    assert seen == ["ExampleTableWithStream"] * 3
+    assert stage.broker.buried == []

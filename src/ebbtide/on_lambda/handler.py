@@ -72,7 +72,8 @@ class Function:
     @cached_property
     def _streamed(self) -> Any:
         module = importlib.import_module("ebbtide.on_lambda.stream")
-        return module.Streamed(self._app, self._runner, self._settings.queue, self._tell, self._end)
+        settings = self._settings
+        return module.Streamed(self._app, self._runner, settings.queue, self._tell, self._end, settings.tables)
 
     @cached_property
     def _requests(self) -> Any:

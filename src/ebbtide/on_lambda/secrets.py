@@ -28,8 +28,8 @@ class Services(Protocol):
 
 
 def reveal(environment: MutableMapping[str, str], services: Services | None = None) -> None:
-    """Read what EBBTIDE_SECRETS refers to into this environment. Raises TargetError, StorageError; each names the
-    variable or the secret, never a value."""
+    """Read what EBBTIDE_SECRETS refers to into this environment, over whatever stands there under its name: who refers
+    to a secret means that. Raises TargetError, StorageError; each names the variable or the secret, never a value."""
     references = _references(environment[VARIABLE])
     found = services or Clients(where="this function's secrets")
     environment.update(_of_ssm(found, references))
@@ -56,7 +56,7 @@ def _of_ssm(services: Services, references: Mapping[str, str]) -> dict[str, str]
     for first in range(0, len(names), _AT_ONCE):
         some = names[first : first + _AT_ONCE]
         answer = services.of("ssm").get_parameters(Names=some, WithDecryption=True)
-        values |= {one["Name"]: one["Value"] for one in answer["Parameters"]}
+        values |= {one["Name"] + one.get("Selector", ""): one["Value"] for one in answer["Parameters"]}
     for name, path in wanted.items():
         if path not in values:
             raise StorageError(f"the secret {name}: Parameter Store has no {path!r}; create it, or correct the path")
@@ -70,9 +70,17 @@ def _of_secrets_manager(services: Services, references: Mapping[str, str]) -> di
         id, _, key = said.partition(":")[2].partition("#")
         if said.startswith("secretsmanager:"):
             if id not in texts:
-                texts[id] = services.of("secretsmanager").get_secret_value(SecretId=id)["SecretString"]
+                texts[id] = _text(name, id, services.of("secretsmanager").get_secret_value(SecretId=id))
             found[name] = _member(name, id, texts[id], key) if key else texts[id]
     return found
+
+
+def _text(name: str, id: str, answer: Mapping[str, Any]) -> str:
+    if "SecretString" not in answer:
+        raise StorageError(
+            f"the secret {name}: {id!r} holds bytes, and a variable is text; store it as text, or base64"
+        )
+    return str(answer["SecretString"])
 
 
 def _member(name: str, id: str, text: str, key: str) -> str:

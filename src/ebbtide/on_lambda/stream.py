@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from threading import Event
+from types import MappingProxyType
 from typing import Any
 
 from ebbtide import strictjson
@@ -23,6 +24,7 @@ from ebbtide.on_lambda.limits import timeout_of
 from ebbtide.on_lambda.logs import log
 from ebbtide.on_lambda.runner import Ended, Runner
 from ebbtide.outcome import Failed, NotYet, Outcome, Skipped, Succeeded
+from ebbtide.trigger import LOGICAL_ID
 
 Record = Mapping[str, Any]
 
@@ -31,14 +33,23 @@ REMEMBERED = 1000
 
 
 class Streamed:
-    """The stream records of one function. queue: whose tasks have the trigger."""
+    """The stream records of one function. queue: whose tasks have the trigger. tables: logical ids by name on AWS."""
 
-    def __init__(self, app: App, runner: Runner, queue: str, tell: Ended, end: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        app: App,
+        runner: Runner,
+        queue: str,
+        tell: Ended,
+        end: Callable[[], None],
+        tables: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self._app = app
         self._runner = runner
         self._queue = queue
         self._tell = tell
         self._end = end
+        self._tables = tables
         self._tried: dict[str, int] = {}  # by event id
 
     def answer(self, event: Mapping[str, Any], left: Callable[[], float]) -> dict[str, Any]:
@@ -66,6 +77,8 @@ class Streamed:
     def _over(self, record: Record, seconds: float) -> bool:
         """Whether the stream may go on behind this record, which is run."""
         id = str(record["eventID"])
+        if named := self._tables.get(record["eventSourceARN"].partition(":table/")[2].partition("/")[0]):
+            record = {**record, LOGICAL_ID: named}
         attempt = self._tried.get(id, 0) + 1
         body = strictjson.dumps(record)
         loan = receipt(Taken(id, "", body, 1, record["eventSourceARN"]), self._app.now())

@@ -8,7 +8,7 @@ itself some time after its retention, so each is looked at as it is read.
 
 from __future__ import annotations
 
-import hashlib
+import importlib
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -139,7 +139,7 @@ class DynamoDbResults(ResultStore):
         if value is None or len(value) <= INLINE:  # JSON as we write it is ASCII: a character is a byte
             return {"value": value, "value_at": None, "value_bytes": None}
         # A name for each value: another attempt may end as well, and only one of the two is folded.
-        name = hashlib.sha256(f"{id}\0{value}".encode("utf-8", "surrogatepass")).hexdigest()
+        name = _digest(f"{id}\0{value}")
         at = self._vault.put(f"result-{name}", value.encode("ascii"), min(keep, LONGEST_KEPT))
         return {"value": None, "value_at": at, "value_bytes": len(value)}
 
@@ -167,6 +167,11 @@ class DynamoDbResults(ResultStore):
 
 
 _NOT_FINISHED = [("status", "<>", status.value) for status in Status if status.finished]
+
+
+def _digest(text: str) -> str:
+    # Loaded for a large value alone: OpenSSL comes with it, which takes several milliseconds.
+    return str(importlib.import_module("hashlib").sha256(text.encode("utf-8", "surrogatepass")).hexdigest())
 
 
 def _name(id: str) -> str:

@@ -91,6 +91,8 @@ class Expression:
                 self.need(")")
                 return (name in item) is there
         left, sign, right = self._operand(item), self.tokens.pop(0), self._operand(item)
+        if sign == "<>" and (left is None or right is None):
+            return True  # what is not there differs from anything
         return sign in _SIGNS and _comparable(left, right) and _SIGNS[sign](_plain(left), _plain(right))
 
     def _operand(self, item: Wire) -> Wire | None:

@@ -104,7 +104,13 @@ class Stage:
         def connect() -> Broker:
             (app,) = made
             broker = self.broker(
-                self.account, Place(app.name, STAGE), app.queues, self.clients, mapped=mapped, **self._options
+                self.account,
+                Place(app.name, STAGE),
+                app.queues,
+                self.clients,
+                tasks=app.tasks,
+                mapped=mapped,
+                **self._options,
             )
             timeline = self.account.timeline
             records.append(DynamoDbResults(broker.table, broker.claims, timeline, timeline.sleep))

@@ -12,6 +12,7 @@ from tests.aws.simulator.scheduler import SchedulerClient
 from tests.aws.simulator.sqs import SqsClient
 from tests.aws.simulator.stage import SimulatedClients
 
+from ebbtide.app import App
 from ebbtide.broker import Broker, Delivery, Settlement
 from ebbtide.brokers.sqs import Clients, SqsBroker
 from ebbtide.brokers.sqs.clients import account_of
@@ -133,6 +134,7 @@ def simulated(
     mapped: str | None = None,
     inline: int = 262_144,
     sqs: type[SqsClient] = SqsClient,
+    app: App | None = None,
 ) -> Deployed:
     """The broker of a new stage in a simulated account, by its clock."""
     services = {
@@ -145,7 +147,8 @@ def simulated(
     place, queues, time = Place("t", "test"), tuple(queues), account.timeline
     made(clients, place, queues)
     by_name = {queue.name: queue for queue in queues}
-    broker = Deployed(place, by_name, clients, mapped=mapped, inline=inline, clock=time, sleep=time.sleep)
+    tasks = app.tasks if app else {}
+    broker = Deployed(place, by_name, clients, tasks=tasks, mapped=mapped, inline=inline, clock=time, sleep=time.sleep)
     broker.place, broker.clients = place, clients
     broker.records = DynamoDbResults(broker.table, broker.claims, time, time.sleep)
     return broker

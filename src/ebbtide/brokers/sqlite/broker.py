@@ -228,7 +228,7 @@ class SqliteBroker(Broker, DeadLetters, Records, Figures, Purgeable, Ticks):
 
     def load(self, ids: Sequence[str]) -> dict[str, Record]:
         with self._database.reading() as connection:
-            found = [connection.execute(statements.RECORD, (id,)).fetchone() for id in ids]
+            found = [connection.execute(statements.RECORD, (id,)).fetchone() for id in ids if id.isprintable()]
         records = {row[0]: rows.record(row) for row in found if row}
         if any(abs(self._now() - (record.finished_at or 0.0)) < FRESH for record in records.values()):
             self._database.flush(others=True)  # what was seen as done must never run again, power cut or not
@@ -266,13 +266,14 @@ class SqliteBroker(Broker, DeadLetters, Records, Figures, Purgeable, Ticks):
 
     def redrive(self, ids: Sequence[str]) -> int:
         with self._database.writing() as connection:
-            rows_found = (connection.execute(statements.REDRIVE, (id,)).fetchone() for id in ids)
+            rows_found = (connection.execute(statements.REDRIVE, (id,)).fetchone() for id in ids if id.isprintable())
             queues = [row[0] for row in rows_found if row]
             for queue in queues:
                 self._database.ring(queue)
         return len(queues)
 
     def drop(self, ids: Sequence[str]) -> int:
+        ids = [id for id in ids if id.isprintable()]  # as all are; others SQLite cannot even be asked for
         with self._database.writing() as connection:
             self._forget_payloads(ids)
             return _effect(connection, statements.DROP, [(id,) for id in ids])

@@ -9,6 +9,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from types import MappingProxyType
+from typing import Any
 
 from ebbtide.broker import Broker, DeadLetter, DeadLetters, Delivery, Depth, Permit, Settlement
 from ebbtide.brokers.sqs.again import with_attempts, without_attempts
@@ -19,6 +21,7 @@ from ebbtide.brokers.sqs.claims import ClaimCheck
 from ebbtide.brokers.sqs.clients import Clients
 from ebbtide.brokers.sqs.deliveries import Claimed, Deliveries
 from ebbtide.brokers.sqs.depths import Depths
+from ebbtide.brokers.sqs.digest import sha256
 from ebbtide.brokers.sqs.keys import Keys
 from ebbtide.brokers.sqs.later import Later
 from ebbtide.brokers.sqs.ledger import Ledger
@@ -35,6 +38,7 @@ from ebbtide.errors import EnvelopeError, KeyConflict, PartlyStored, PayloadErro
 from ebbtide.message import Message
 from ebbtide.physical import Place
 from ebbtide.queue import Queue
+from ebbtide.task import Task
 
 INLINE = 262_144
 """Bytes a body may have on a queue; a larger one waits in the bucket."""
@@ -53,6 +57,8 @@ class SqsBroker(Broker, DeadLetters):
     place: which stage of which app. queues: the app's, by name. inline: bytes a body may have on a queue, at most
     MOST_INLINE. clock: seconds since 1970. sleep: takes seconds, between tries of what SQS failed to do.
 
+    tasks: the app's, by name; those with a single attempt have each start written down.
+
     mapped: the name of the queue whose Lambda function this process is; its deliveries come in events, and AWS deletes
     what the function's answer does not name. None elsewhere.
     """
@@ -63,6 +69,7 @@ class SqsBroker(Broker, DeadLetters):
         queues: Mapping[str, Queue],
         clients: Clients,
         *,
+        tasks: Mapping[str, Task[Any, Any, Any]] = MappingProxyType({}),
         mapped: str | None = None,
         inline: int = INLINE,
         clock: Callable[[], float] = time.time,
@@ -78,7 +85,8 @@ class SqsBroker(Broker, DeadLetters):
         """The records beside this broker, if they are to be told of what it does with dead letters."""
         self._keys = Keys(table, clock)
         self._ledger = Ledger(table, clock)
-        self._deliveries = Deliveries(self._ledger, claims)
+        self._tasks = tasks
+        self._deliveries = Deliveries(self._ledger, claims, self._is_once)
         self._sender = Sender(clients, urls, claims, Later(clients, place), inline=inline, now=clock, pause=sleep)
         self._settler = Settler(clients, urls, clock, sleep)
         self._receiver = Receiver(clients, urls, self._deliveries, clock, self._give_back)
@@ -129,6 +137,7 @@ class SqsBroker(Broker, DeadLetters):
     def delivered(self, records: Sequence[Record]) -> list[Delivery]:
         """The deliveries in the records of an SQS event, in order: those of one invocation of this function."""
         self._over.clear()
+        self._begun.clear()
         if not records:
             return []
         queue, lane, own = self._urls.origin(records[0]["eventSourceARN"], self._mapped or "default")
@@ -143,7 +152,15 @@ class SqsBroker(Broker, DeadLetters):
             if permit is not Permit.RUN:
                 return permit
         receipt = receipt_of(delivery)
-        if receipt.receives > 1 and delivery.receipt not in self._begun:
+        if delivery.receipt in self._begun:
+            return Permit.RUN
+        if self._deliveries.once(delivery):
+            if delivery.attempt > 1:  # it has begun before; `decide` has the word
+                return Permit.RUN
+            if not self._ledger.begun_only(delivery.queue, receipt.id, sha256(delivery.receipt)):
+                return Permit.BUSY
+            self._begun.add(delivery.receipt)
+        elif receipt.receives > 1:
             self._ledger.begun(delivery.queue, receipt.id)
             self._begun.add(delivery.receipt)
         return Permit.RUN
@@ -167,18 +184,27 @@ class SqsBroker(Broker, DeadLetters):
                 effect += len(self._settler.delete([delivery]))  # by us even if mapped: AWS is told that it comes again
             else:
                 soon.append((delivery, settlement.wait))
-        return effect + len(self._settler.end_in(soon))
+        effect += len(self._settler.end_in(soon))
+        self._begun -= {settlement.delivery.receipt for settlement in settled}
+        return effect
 
     def _count(self, settlement: Settlement) -> None:
-        """Note what this attempt counts, where SQS's count of receives will say something else."""
+        """Note what this attempt counts, where SQS's count of receives will say something else. Called again, as after
+        a call that failed, it changes nothing."""
         delivery = settlement.delivery
         receipt = receipt_of(delivery)
         first, begun = receipt.receives == 1, delivery.receipt in self._begun
-        self._begun.discard(delivery.receipt)
-        if settlement.spent and not first and not begun:
+        if settlement.spent and not begun and not (first and not self._deliveries.once(delivery)):
             self._ledger.begun(delivery.queue, receipt.id)
-        elif not settlement.spent and (first or begun):
+            self._begun.add(delivery.receipt)
+        elif not settlement.spent and begun:
             self._ledger.unspent(delivery.queue, receipt.id)
+            self._begun.discard(delivery.receipt)
+        elif not settlement.spent and first:
+            self._ledger.unused(delivery.queue, receipt.id)
+
+    def _is_once(self, task: str) -> bool:
+        return task in self._tasks and self._tasks[task].retry.attempts == 1
 
     def _is_keyed(self, delivery: Delivery) -> bool:
         """Whether its message has a key, as far as is known without fetching it."""

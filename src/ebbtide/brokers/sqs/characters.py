@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
+
+from ebbtide.brokers.sqs.digest import sha256
 
 # Compiled on first use: the second takes several milliseconds, which every start of a function would wait for.
 _LABEL = r"""[A-Za-z0-9!"#$%&'()*+,./:;<=>?@\[\\\]^_`{|}~-]{1,128}"""
@@ -15,7 +16,7 @@ def label(text: str) -> str:
     """A group's or deduplication id: the text itself if SQS takes it as such, else a digest of it."""
     if re.fullmatch(_LABEL, text):
         return text
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return sha256(text)
 
 
 def escaped(text: str) -> str:

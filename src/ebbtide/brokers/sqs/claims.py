@@ -7,7 +7,6 @@ under. A pointer holds the object's key alone: the bucket is the stage's own, wh
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable
 from contextlib import closing
@@ -15,6 +14,7 @@ from typing import Any
 
 from ebbtide import strictjson
 from ebbtide.brokers.sqs.clients import Clients
+from ebbtide.brokers.sqs.digest import sha256
 from ebbtide.brokers.sqs.faults import explained
 from ebbtide.errors import EnvelopeError, PayloadError, PayloadGone, StorageError
 from ebbtide.message import Message
@@ -55,7 +55,7 @@ class ClaimCheck:
         prefix = claim_prefix(keep)
         if prefix is None:
             return None
-        key = prefix + (name if _NAME.fullmatch(name) else f"sha256.{_digest(name)}")
+        key = prefix + (name if _NAME.fullmatch(name) else f"sha256.{sha256(name)}")
         self._clients.s3.put_object(Bucket=self._bucket(), Key=key, Body=body, ContentType="application/json")
         return key
 
@@ -73,6 +73,10 @@ class ClaimCheck:
                 f"{about['claim']}; its lifecycle or somebody removed them"
             )
         return body
+
+    def task_of(self, pointer: bytes) -> str:
+        """The task whose message a pointer points to. Raises EnvelopeError for a pointer that is none of ours."""
+        return str(_parsed(pointer)["task"])
 
     def get(self, key: str, size: int) -> bytes | None:
         """The body under this key; None if it is gone, or is another one, of another size."""
@@ -105,7 +109,3 @@ def _parsed(pointer: bytes) -> dict[str, Any]:
 
 
 _MEMBERS = {"claim": str, "bytes": int, "v": int, "id": str, "task": str, "queue": str, "lane": int}
-
-
-def _digest(name: str) -> str:
-    return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()

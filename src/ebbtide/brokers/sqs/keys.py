@@ -15,11 +15,11 @@ A message that finds its key with another call, as a letter sent back may, runs 
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
 
 from ebbtide.broker import Delivery, Permit
+from ebbtide.brokers.sqs.digest import sha256
 from ebbtide.errors import KeyConflict, StorageError
 from ebbtide.message import Message
 from ebbtide.table import Condition, Item, Table, Value, holds, until
@@ -195,7 +195,7 @@ def key_id(message: Message) -> str:
     assert message.key is not None  # noqa: S101 - asked for keyed messages only
     key = message.key
     if key.startswith("#") or len(key.encode()) > LONGEST:
-        key = f"#{hashlib.sha256(key.encode()).hexdigest()}"
+        key = f"#{sha256(key)}"
     return f"key/{message.task}/{key}"
 
 
@@ -206,8 +206,8 @@ def _own_id(message: Message) -> str:
 
 def _about(message: Message) -> Item:
     """Whose key it is. `call` tells arguments apart as JSON does: 1, 1.0 and true are three."""
-    call = json.dumps([message.args, message.kwargs], sort_keys=True).encode()
-    return {"holder": message.id, "call": hashlib.sha256(call).hexdigest(), "window": _window(message)}
+    call = json.dumps([message.args, message.kwargs], sort_keys=True)
+    return {"holder": message.id, "call": sha256(call), "window": _window(message)}
 
 
 def _window(message: Message) -> float:
@@ -216,4 +216,4 @@ def _window(message: Message) -> float:
 
 
 def _fence(delivery: Delivery) -> str:
-    return hashlib.sha256(delivery.receipt.encode()).hexdigest()[:32]
+    return sha256(delivery.receipt)[:32]

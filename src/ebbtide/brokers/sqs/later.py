@@ -6,12 +6,12 @@ cannot deliver for a day goes to the stage's dead letters.
 
 from __future__ import annotations
 
-import hashlib
 import math
 import re
 from datetime import UTC, datetime
 
 from ebbtide.brokers.sqs.clients import Clients
+from ebbtide.brokers.sqs.digest import sha256
 from ebbtide.errors import StorageError
 from ebbtide.physical import Place
 
@@ -43,7 +43,7 @@ class Later:
         }
         try:
             self._clients.scheduler.create_schedule(
-                Name=f"{id if _NAME.fullmatch(id) else _digest(id)}-{second}",
+                Name=f"{id if _NAME.fullmatch(id) else sha256(id)[:48]}-{second}",
                 GroupName=self._place.prefix,
                 ScheduleExpression=f"at({datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%S})",
                 ScheduleExpressionTimezone="UTC",
@@ -54,7 +54,3 @@ class Later:
         except StorageError as error:
             if error.code != "ConflictException":  # which says that it is there
                 raise
-
-
-def _digest(id: str) -> str:
-    return hashlib.sha256(id.encode("utf-8", "surrogatepass")).hexdigest()[:48]
