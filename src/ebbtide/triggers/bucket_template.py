@@ -8,15 +8,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from ebbtide.physical import Place
 from ebbtide.trigger import Asked, Json, Target
-from ebbtide.triggers.bucket import KINDS, Bucket
+from ebbtide.triggers.bucket_kinds import KINDS
 from ebbtide.triggers.names import logical, physical
 from ebbtide.triggers.statements import allow, sends
 
 PRIVATE = {"BlockPublicAcls": True, "BlockPublicPolicy": True, "IgnorePublicAcls": True, "RestrictPublicBuckets": True}
+
+
+class Bucket(Protocol):
+    """What a template is to know of a `Bucket`."""
+
+    @property
+    def kinds(self) -> list[str]:
+        """The events it is for, each by its whole name."""
+
+    name: str
+    existing: bool
+    prefix: str
+    suffix: str
+    events: tuple[str, ...]
 
 
 def asked(bucket: Bucket, target: Target) -> Asked:
