@@ -99,9 +99,13 @@ def command(
             answer_json(_described(place, here, made, "planned"))
         return WAITING
     _agreed(here, place, made.proposed, yes, losing)
+    return _carry_out(here, place, made, made.proposed, as_json)
+
+
+def _carry_out(here: Account, place: Place, made: Plan, proposed: ChangeSet, as_json: bool) -> int:
     store(here, made, _send)
-    events = _executed(here, place, made.proposed)
-    execution.succeeded(here, made.proposed.stack, events, f"deploying {place.prefix}")
+    events = _executed(here, place, proposed)
+    execution.succeeded(here, proposed.stack, events, f"deploying {place.prefix}")
     if as_json:
         answer_json(_described(place, here, made, "deployed"))
     else:

@@ -54,9 +54,9 @@ def command(
 
     Oldest first. Lambda's own lines (START, REPORT) are shown unless a task, an id or a level is asked for.
     """
-    here = account_of(region, endpoint_url)
-    functions = _functions(app, place, queues)
+    functions = _functions(app, place, queues)  # a typo is told without asking AWS
     wanted = Wanted(app.task_named(task).name if task else None, id, level, grep)
+    here = account_of(region, endpoint_url)
     begin = time.time() - since
     if not following:
         found = read(here, functions, wanted, begin)
