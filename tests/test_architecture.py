@@ -10,6 +10,7 @@ import sys
 import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache, cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -54,7 +55,7 @@ class Module:
     path: str
     text: str
 
-    @property
+    @cached_property
     def tree(self) -> ast.Module:
         return ast.parse(self.text, self.path)
 
@@ -88,6 +89,7 @@ def storey_of(name: str) -> str:
     return "door" if part in DOORS else "core"
 
 
+@cache
 def read_package(root: Path) -> list[Module]:
     return [
         Module(path.relative_to(root).as_posix(), path.read_text(encoding="utf-8"))

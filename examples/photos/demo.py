@@ -239,7 +239,8 @@ class Journal:
 
     def __init__(self, out: Path) -> None:
         file = out / "journal.jsonl"
-        lines = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+        whole = file.read_text().rpartition("\n")[0] if file.exists() else ""  # not a line that is just being written
+        lines = [json.loads(line) for line in whole.splitlines()]
         self.done = [line for line in lines if line["what"] == "end"]
         ended = {line["run"] for line in lines if line["what"] != "start"}
         self.open = [line for line in lines if line["what"] == "start" and line["run"] not in ended]

@@ -150,7 +150,7 @@ ROW = Row(
     "R1",
     "a SIGKILL loses nothing and repeats only what it hit",
     run,
-    quick={"kills": 20, "tasks": 2000},
+    quick={"kills": 8, "tasks": 800},
     full={"kills": 200, "tasks": 20_000},
     faults=("ack-first", "no-reclaim"),
 )

@@ -157,7 +157,7 @@ def run(draw: Draw) -> Iterator[Figure | Miss]:
                 yield Miss("the worker did not come up")
                 return
             slowest = fed(place, broker, poisons)
-            until(lambda: settled(place, len(poisons)), SETTLED_WITHIN if not draw.fault else PROMISED + SLACK)
+            until(lambda: settled(place, len(poisons)) or deaths(place), SETTLED_WITHIN)
             yield from alive(place, worker)
         finally:
             worker.kill()
@@ -184,7 +184,10 @@ def settled(place: Place, poisons: int) -> bool:
 
 
 def fed(place: Place, broker: SqliteBroker, poisons: list[tuple[str, Any]]) -> float:
-    """Give the worker each poison and a good task behind it; how long the slowest of these took, in seconds."""
+    """Give the worker each poison and a good task behind it, until one took a process with it.
+
+    How long the slowest of the good tasks took, in seconds.
+    """
     slowest = 0.0
     for number, (name, body) in enumerate(poisons):
         put(place.path, name, body)
@@ -192,20 +195,25 @@ def fed(place: Place, broker: SqliteBroker, poisons: list[tuple[str, Any]]) -> f
         broker.send([call(f"good-{number}", args=[number], kwargs={"seconds": 0.0})])
         came = until(lambda number=number: ended(place, number), PROMISED + SLACK)  # type: ignore[misc]
         slowest = max(slowest, time.monotonic() - began)
-        if not came:
+        if not came or deaths(place):
             break
     return slowest
+
+
+def deaths(place: Place) -> list[str]:
+    """What the worker said of processes that ended."""
+    said = place.said.read_text(errors="replace")
+    return [line for line in said.splitlines() if "takes its place" in line]
 
 
 def alive(place: Place, worker: Worker) -> Iterator[Figure | Miss]:
     """Whether it is still the same processes."""
     pids = {line.pid for line in place.lines()}
-    said = place.said.read_text(errors="replace")
     yield Figure("processes that ran good tasks", len(pids))
     if worker.process.poll() is not None:
         yield Miss(f"the worker has ended with {worker.process.returncode}")
-    if deaths := [line for line in said.splitlines() if "takes its place" in line]:
-        yield Miss(f"{len(deaths)} processes died: {deaths[0]}")
+    if died := deaths(place):
+        yield Miss(f"{len(died)} processes died: {died[0]}")
 
 
 def kept(poisons: dict[str, Any], dead: dict[str, DeadLetter], found: dict[str, Any]) -> Iterator[Figure | Miss]:

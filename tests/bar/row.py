@@ -13,8 +13,9 @@ A row is a module with a `ROW`; its `run` yields what it measures and what it fi
         ROW.main()
 
 `python -m tests.bar.r1_kill --seed 7 --kills 50` runs it with those sizes, `--full` with those of a release, and
-`--fault ack-first` with that fault planted, which it must find. Each size is an option of its own. A test judges a
-row in its own process: `assert not ROW.judge(seed=1).misses`, `assert ROW.judge(seed=1, fault="ack-first").misses`.
+`--fault ack-first` with that fault planted, which it must find; `--until-a-miss` ends it once it has. Each size is an
+option of its own. A test judges a row in its own process: `assert not ROW.judge(seed=1).misses`,
+`assert ROW.judge(seed=1, fault="ack-first").misses`.
 """
 
 from __future__ import annotations
@@ -79,8 +80,10 @@ class Row:
     full: Mapping[str, int] = field(default_factory=dict)
     faults: tuple[str, ...] = ()
 
-    def judge(self, seed: int, fault: str | None = None, full: bool = False, **sizes: int) -> Judgement:
-        """Run it here; `sizes` go before those of the tier."""
+    def judge(
+        self, seed: int, fault: str | None = None, full: bool = False, until_a_miss: bool = False, **sizes: int
+    ) -> Judgement:
+        """Run it here, if so asked to its first miss alone; `sizes` go before those of the tier."""
         if fault is not None and fault not in self.faults:
             raise ValueError(f"{self.name} can plant {', '.join(self.faults) or 'nothing'}, not {fault!r}")
         if unknown := sizes.keys() - self.quick.keys():
@@ -92,6 +95,8 @@ class Row:
         for found in self.run(Draw(seed, chosen, fault, random.Random(seed))):
             if isinstance(found, Miss):
                 misses.append(found)
+                if until_a_miss:
+                    break
             else:
                 figures.append(found)
         return Judgement(seed, figures, misses, time.monotonic() - began)
@@ -99,11 +104,11 @@ class Row:
     def main(self, arguments: Sequence[str] | None = None) -> NoReturn:
         """Run it as a command: exit 0 if there was no miss, else 1."""
         given = vars(self._parser().parse_args(arguments))
-        seed, fault, full = given.pop("seed"), given.pop("fault"), given.pop("full")
+        seed, fault, full, until_a_miss = (given.pop(name) for name in ("seed", "fault", "full", "until_a_miss"))
         sizes = {name: size for name, size in given.items() if size is not None}
         seed = random.SystemRandom().randrange(2**32) if seed is None else seed
         print(f"{self.name}: {self.promise}\nseed {seed}{f', planted fault {fault!r}' if fault else ''}", flush=True)
-        judgement = self.judge(seed, fault, full, **sizes)
+        judgement = self.judge(seed, fault, full, until_a_miss, **sizes)
         print(report(judgement), flush=True)
         sys.exit(1 if judgement.misses else 0)
 
@@ -112,6 +117,7 @@ class Row:
         parser.add_argument("--seed", type=int, help="default: drawn, and printed")
         parser.add_argument("--full", action="store_true", help="the sizes of a release")
         parser.add_argument("--fault", choices=self.faults, help="plant this fault; the row must find it")
+        parser.add_argument("--until-a-miss", action="store_true", help="end with the first, as for a planted fault")
         for name, size in self.quick.items():
             shown = f"default {size:,}; --full {self.full.get(name, size):,}"
             parser.add_argument(f"--{name.replace('_', '-')}", type=int, metavar="N", help=shown)

@@ -55,7 +55,7 @@ def test_a5_two_requests_under_one_key_are_one_task() -> None:
     ],
 )
 def test_a_planted_fault_is_found(row: str, fault: str, sizes: list[str]) -> None:
-    code, said = command(row, "--fault", fault, *sizes)
+    code, said = command(row, "--fault", fault, "--until-a-miss", *sizes)
     assert code == 1, said
     assert "MISS: " in said, said
     assert "FAILED with" in said, said

@@ -60,4 +60,4 @@ def test_a_planted_fault_is_found(row: str, fault: str, sizes: list[str], miss: 
     ],
 )
 def test_a_planted_fault_of_the_calendar_is_found(row: Row, fault: str, sizes: dict[str, int]) -> None:
-    assert row.judge(1, fault, False, **sizes).misses
+    assert row.judge(1, fault, False, False, **sizes).misses

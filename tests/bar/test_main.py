@@ -42,10 +42,10 @@ def test_a_row_that_misses_is_shown_with_all_it_said() -> None:
 
 
 def test_the_command_prints_a_table_and_ends_with_a_verdict() -> None:
-    command = [sys.executable, "-m", "tests.bar", "--quick", "--only", "r14", "--seed", "3"]
+    command = [sys.executable, "-m", "tests.bar", "--quick", "--only", "c4", "--seed", "3"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=110, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "R14   kept" in done.stdout
+    assert "C4    kept" in done.stdout
     assert "seed 3" in done.stdout
     assert "1 of 1 kept" in done.stdout
 

@@ -105,15 +105,15 @@ def test_r14_an_old_file_is_as_quick_as_a_new_one() -> None:
 @pytest.mark.parametrize(
     ("row", "fault", "sizes"),
     [
-        ("r1_kill", "ack-first", ["--tasks", "300", "--kills", "3"]),
-        ("r1_kill", "no-reclaim", ["--tasks", "300", "--kills", "3"]),
+        ("r1_kill", "ack-first", ["--tasks", "200", "--kills", "1"]),
+        ("r1_kill", "no-reclaim", ["--tasks", "200", "--kills", "2"]),
         ("r2_crash_points", "commit-skipped", []),
         ("r2_crash_points", "no-transaction", []),
         pytest.param("r3_power_cut", "fast", ["--tasks", "160", "--cuts", "8"], marks=needs_a_power_cut),
         ("r4_writers", "no-waiting", []),
         pytest.param("r5_disk_full", "swallow", [], marks=needs_a_small_disk),
         ("r6_poison", "escape", []),
-        ("r7_crash_poison", "no-crash-count", []),
+        ("r7_crash_poison", "no-crash-count", ["--ways", "1"]),
         ("r8_clock", "wall-clock", []),
         ("r9_sigterm", "ignore-sigterm", []),
         ("r10_fencing", "without-claim", ["--interleavings", "50"]),
@@ -126,7 +126,7 @@ def test_r14_an_old_file_is_as_quick_as_a_new_one() -> None:
     ],
 )
 def test_a_planted_fault_is_found(row: str, fault: str, sizes: list[str]) -> None:
-    code, said = command(row, "--seed", "1", "--fault", fault, *sizes)
+    code, said = command(row, "--seed", "1", "--fault", fault, "--until-a-miss", *sizes)
     assert code == 1, said
     assert "MISS: " in said, said
     assert "FAILED with" in said, said

@@ -35,6 +35,11 @@ def test_a_planted_fault_is_a_miss() -> None:
     assert len(DICE.judge(seed=1, fault="seven").misses) == 30
 
 
+def test_where_one_miss_suffices_it_ends_with_the_first() -> None:
+    assert len(DICE.judge(seed=1, fault="seven", until_a_miss=True).misses) == 1
+    assert DICE.judge(seed=1, until_a_miss=True).figures == DICE.judge(seed=1).figures
+
+
 def test_an_unknown_fault_or_size_is_refused() -> None:
     with pytest.raises(ValueError, match="D1 can plant seven, not 'eight'"):
         DICE.judge(seed=1, fault="eight")

@@ -36,5 +36,5 @@ def test_it_is_kept(row: Row) -> None:
 
 @pytest.mark.parametrize(("row", "fault", "sizes", "miss"), PLANTED, ids=lambda given: getattr(given, "name", None))
 def test_a_planted_fault_is_found(row: Row, fault: str, sizes: dict[str, int], miss: str) -> None:
-    judgement = row.judge(1, fault, False, **sizes)
+    judgement = row.judge(1, fault, False, False, **sizes)
     assert any(miss in found.what for found in judgement.misses), judgement.misses
