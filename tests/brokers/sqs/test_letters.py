@@ -1,5 +1,6 @@
 """Dead letters on SQS: the body as it came, the reason beside it, and what an operator can do with them."""
 
+import json
 from typing import Any
 
 import pytest
@@ -80,6 +81,24 @@ def test_a_letter_that_sqs_moved_there_itself_is_told_as_such_and_redriven(broke
     assert letter.buried_at == NOON
     assert broker.redrive([letter.id]) == 1
     assert ids(take(broker, Queue("money"))) == ["a"]
+
+
+def test_a_letter_that_sqs_moved_there_goes_back_where_it_came_from_whatever_it_holds(broker: Deployed) -> None:
+    sqs = broker.clients.sqs
+    url = sqs.get_queue_url(QueueName=broker.place.queue(QUEUE, 1))["QueueUrl"]
+    letters = sqs.get_queue_url(QueueName=broker.place.dead_letters(False))["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=letters, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    policy = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 1})
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"RedrivePolicy": policy})
+    sqs.send_message(QueueUrl=url, MessageBody="hello")
+    for _ in range(2):  # at the second look SQS moves it
+        for taken in sqs.receive_message(QueueUrl=url).get("Messages", []):
+            sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=taken["ReceiptHandle"], VisibilityTimeout=0)
+    (letter,) = broker.dead()
+    assert (letter.queue, letter.lane) == ("default", 1)
+    assert broker.redrive([letter.id]) == 1
+    (delivery,) = take(broker, QUEUE)
+    assert (delivery.body, delivery.lane) == (b"hello", 1)
 
 
 def test_a_letter_of_nobodys_can_only_be_dropped(broker: Deployed) -> None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from typing import Any
 
 from ebbtide.broker import DeadLetter
 from ebbtide.brokers.sqs.attributes import Found, found_in
@@ -27,6 +28,9 @@ FRESH = 20.0
 
 _LOAN = 60
 """Seconds a letter is out at most, should this process die while it lists."""
+
+_ORIGIN = "DeadLetterQueueSourceArn"
+"""SQS's attribute of a message that its redrive policy moved."""
 
 _EMPTY_LOOKS = 2
 """Looks in a row that must find nothing: SQS keeps a queue on many machines, and a look without a wait asks a few."""
@@ -113,12 +117,20 @@ class Letters:
                 QueueUrl=url,
                 MaxNumberOfMessages=ENTRIES,
                 VisibilityTimeout=_LOAN,
-                MessageSystemAttributeNames=["SentTimestamp"],
+                MessageSystemAttributeNames=["SentTimestamp", _ORIGIN],
                 MessageAttributeNames=["All"],
             )
             messages = answer.get("Messages", [])
-            out += [found_in(url, message) for message in messages]
+            out += [self._of_its_queue(found_in(url, message), message) for message in messages]
             empty = 0 if messages else empty + 1
+
+    def _of_its_queue(self, found: Found, message: Mapping[str, Any]) -> Found:
+        """With the queue it came from, which SQS tells of a letter that it moved here itself."""
+        arn = message.get("Attributes", {}).get(_ORIGIN)
+        if found.letter.queue or not arn:
+            return found
+        queue, lane, own = self._urls.origin(arn, "")
+        return found._replace(letter=found.letter._replace(queue=queue, lane=lane)) if own else found
 
     def _with_bodies(self, letters: Sequence[DeadLetter]) -> Iterator[DeadLetter]:
         """The letters with what the bucket holds of them; one that is there no more keeps its pointer."""
