@@ -51,7 +51,7 @@ def memory_app(
 
 def receive(app: App, limit: int = 10) -> list[Delivery]:
     """What a worker of all the app's queues would get now."""
-    return app.broker.receive(list(app.queues.values()), limit)
+    return app.broker.receive([queue for queue in app.queues.values() if queue.is_ours], limit)
 
 
 def perform(app: App, delivery: Delivery) -> Outcome:

@@ -307,7 +307,7 @@ def test_a_trigger_judges_the_parameters_of_its_task() -> None:
 
 @pytest.mark.parametrize("name", ["", "1", "a.b", "a b"])
 def test_an_app_has_a_name_that_aws_can_carry(name: str) -> None:
-    with pytest.raises(DeclarationError, match="no name for a queue or app"):
+    with pytest.raises(DeclarationError, match="is no name for an app"):
         App(name)
 
 

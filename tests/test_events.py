@@ -286,3 +286,57 @@ def test_whatever_comes_is_a_call_or_a_reason(app: App, seed: int) -> None:
             assert told.isprintable()
             assert 0 < len(told) < 1000
     assert read_as_calls > 50
+
+
+class Foreign(Trigger):
+    """Reads another system's envelope, which knows all about the message."""
+
+    def __init__(self, **about: Any) -> None:
+        self.told = about
+
+    def check(self, task: str, parameters: Any) -> None: ...
+
+    def reads(self, task: str, event: Any) -> bool:
+        return "payload" in event
+
+    def arguments(self, event: Any) -> tuple[list[Any], dict[str, Any]]:
+        return [event["payload"]], {}
+
+    def about(self, task: str, event: Any) -> dict[str, Any]:
+        if "broken" in event:
+            raise EnvelopeError("its lineage is broken")
+        return self.told
+
+
+def test_a_trigger_may_say_everything_about_the_message() -> None:
+    lineage = Lineage("root", "parent", 3, ("before",))
+    told: dict[str, Any] = {"id": "own", "lineage": lineage, "enqueued_at": 5.0, "lane": 2, "headers": {"a": "b"}}
+    app = memory_app(Queue("busy", lanes=3))
+
+    @app.task(Foreign(**told, group="g", priority=3, expires_at=9.0), queue="busy")
+    def unpack(payload: int) -> None: ...
+
+    (found,) = deliveries(app, delivery(b'{"payload": 7}', queue="busy"), RECORD)
+    assert found.message == Message(
+        "own", "unpack", "busy", lineage, 5.0, 2, [7], group="g", priority=3, expires_at=9.0, headers={"a": "b"}
+    )
+    assert found.body == b'{"payload": 7}'
+
+
+def test_one_that_says_its_id_alone_begins_a_chain_of_that_name() -> None:
+    app = memory_app()
+
+    @app.task(Foreign(id="own"))
+    def unpack(payload: int) -> None: ...
+
+    (found,) = read(app, {"payload": 7})
+    assert (found.message.id, found.lineage) == ("own", Lineage("own"))
+
+
+def test_what_a_trigger_cannot_say_of_an_event_refuses_it() -> None:
+    app = memory_app()
+
+    @app.task(Foreign())
+    def unpack(payload: int) -> None: ...
+
+    assert "its lineage is broken" in reason(read(app, {"payload": 7, "broken": True}))

@@ -7,31 +7,35 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ebbtide.errors import DeclarationError
-from ebbtide.names import nearest, queue_name, task_name
+from ebbtide.names import app_name, nearest, queue_name, task_name
 
 
-@pytest.mark.parametrize("name", ["a", "_private", "shop.orders.receipt", "a-b_c.9", "x" * 128])
+@pytest.mark.parametrize("name", ["a", "_private", "9lives", "shop.orders.receipt", "a-b_c.9", "x" * 128])
 def test_a_task_may_be_called_so(name: str) -> None:
     assert task_name(name) == name
 
 
-@pytest.mark.parametrize(
-    "name", ["", "9lives", ".a", "-a", "a b", "a/b", "é", "a\n", "a\0", "x" * 129, "<lambda>", None, 1]
-)
+@pytest.mark.parametrize("name", ["", ".a", "-a", "a b", "a/b", "é", "a\n", "a\0", "x" * 129, "<lambda>", None, 1])
 def test_a_task_may_not_be_called_so(name: Any) -> None:
     with pytest.raises(DeclarationError, match="is no task name"):
         task_name(name)
 
 
-@pytest.mark.parametrize("name", ["a", "big-images", "Q_1", "x" * 40])
+@pytest.mark.parametrize("name", ["a", "big-images", "Q_1", "1a", "x" * 40])
 def test_a_queue_may_be_called_so(name: str) -> None:
     assert queue_name(name) == name
 
 
-@pytest.mark.parametrize("name", ["", "_a", "1a", "a.b", "a+b", "a*", "é", "a\n", "x" * 41, None, b"a"])
+@pytest.mark.parametrize("name", ["", "_a", "-a", "a.b", "a+b", "a*", "é", "a\n", "x" * 41, None, b"a"])
 def test_a_queue_may_not_be_called_so(name: Any) -> None:
-    with pytest.raises(DeclarationError, match="is no name for a queue or app"):
+    with pytest.raises(DeclarationError, match="is no name for a queue"):
         queue_name(name)
+
+
+@pytest.mark.parametrize("name", ["", "_a", "1a", "a.b", "x" * 41, None])
+def test_an_app_may_not_be_called_so(name: Any) -> None:
+    with pytest.raises(DeclarationError, match="is no name for an app"):
+        app_name(name)
 
 
 @given(st.text())

@@ -84,7 +84,27 @@ def test_what_cannot_work_is_refused_by_the_name_of_queue_and_field(field: dict[
         Queue("images", **field)
 
 
-@pytest.mark.parametrize("name", ["", "1st", "a.b", "a b", "ä", "x" * 41, "a\n", None, 5])
+@pytest.mark.parametrize("name", ["", "_st", "a.b", "a b", "ä", "x" * 41, "a\n", None, 5])
 def test_a_queue_has_a_name_that_every_broker_can_carry(name: Any) -> None:
-    with pytest.raises(DeclarationError, match="no name for a queue or app"):
+    with pytest.raises(DeclarationError, match="is no name for a queue"):
         Queue(name)
+
+
+def test_what_is_run_elsewhere_is_not_ours() -> None:
+    assert Queue("theirs", runner="elsewhere").is_ours is False
+    assert Queue("images", runner="fargate").is_ours is Queue("mail").is_ours is True
+
+
+@pytest.mark.parametrize(
+    ("field", "wrong"),
+    [
+        ({"runner": "else"}, "'lambda' or 'fargate', or 'elsewhere'"),
+        ({"dead_letters": "a b"}, "'a b' is no task name"),
+        ({"dead_letters": ""}, "'' is no task name"),
+        ({"dead_letters": "report", "runner": "elsewhere"}, "what is run elsewhere has its dead letters there"),
+    ],
+)
+def test_who_runs_it_and_who_takes_its_dead_letters_is_checked(field: dict[str, Any], wrong: str) -> None:
+    with pytest.raises(DeclarationError) as refused:
+        Queue("images", **field)
+    assert wrong in str(refused.value)

@@ -143,3 +143,17 @@ def test_takes_context_asks_for_a_delivery_first() -> None:
 
     with pytest.raises(ArgumentError):
         wrong.enqueue(1)  # type: ignore[call-arg]
+
+
+def test_a_task_that_gathers_gives_what_its_function_returns_and_takes_items() -> None:
+    @app.task(gathers=True)
+    def store(names: list[str]) -> int:
+        return len(names)
+
+    @app.task(gathers=True, takes_context=True)
+    async def astore(deliveries: list[Delivery], names: list[str]) -> int:
+        return len(names)
+
+    assert_type(store.enqueue("a"), Result[int])
+    assert_type(astore.enqueue("a"), Result[int])
+    assert_type(store(["a", "b"]), int)

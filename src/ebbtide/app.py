@@ -16,7 +16,8 @@ from typing import Any, ClassVar, Concatenate, Literal, ParamSpec, Protocol, Typ
 from ebbtide.broker import Broker, Delivery
 from ebbtide.errors import DeclarationError, PayloadError, UnknownTask
 from ebbtide.message import Message
-from ebbtide.names import nearest, queue_name, task_name
+from ebbtide.names import app_name, nearest, task_name
+from ebbtide.physical import Place, stage_name
 from ebbtide.queue import Queue
 from ebbtide.result import Records, Report, Result, ResultStore, Status
 from ebbtide.retry import RetryPolicy
@@ -61,10 +62,20 @@ class ContextDecorator(Protocol):
     def __call__(self, function: Callable[Concatenate[Delivery, P], R], /) -> Task[P, R, R]: ...
 
 
+class GatheringDecorator(Protocol):
+    """What `@app.task(gathers=True)` applies: the function takes lists, and each enqueue gives one item of each, which
+    no ParamSpec can say; so calls are checked when they are made."""
+
+    @overload
+    def __call__(self, function: Callable[..., Coroutine[Any, Any, R]], /) -> Task[..., Coroutine[Any, Any, R], R]: ...
+    @overload
+    def __call__(self, function: Callable[..., R], /) -> Task[..., R, R]: ...
+
+
 class App:
     """Registry of tasks and queues, and what they share.
 
-    name: see `names.queue_name`; physical names on AWS start with it.
+    name: see `names.app_name`; physical names on AWS start with it.
     queues: those with settings of their own; a task's `queue=` names one of them. "default" is always there.
     broker: a URL (`sqlite:///path`, `memory://`), or a factory; default: `EBBTIDE_BROKER`, else `sqlite:///ebbtide.db`.
     results: a factory; default: beside the broker.
@@ -94,7 +105,7 @@ class App:
         max_payload: int = MAX_PAYLOAD,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.name = queue_name(name)
+        self.name = app_name(name)
         self.middleware = tuple(middleware)
         self.send_middleware = tuple(send_middleware)
         self.depth_budget = depth_budget
@@ -156,6 +167,16 @@ class App:
         queue: str | Queue = "default",
         retry: RetryPolicy | None = None,
     ) -> ContextDecorator: ...
+    @overload
+    def task(
+        self,
+        *triggers: Trigger,
+        gathers: Literal[True],
+        name: str | None = None,
+        queue: str | Queue = "default",
+        retry: RetryPolicy | None = None,
+        takes_context: bool = False,
+    ) -> GatheringDecorator: ...
     def task(
         self,
         *given: Any,
@@ -163,18 +184,21 @@ class App:
         queue: str | Queue = "default",
         retry: RetryPolicy | None = None,
         takes_context: bool = False,
+        gathers: bool = False,
     ) -> Any:
         """Declare a function as a task: `@app.task`, or `@app.task(queue="images", retry=RetryPolicy(attempts=3))`.
 
         triggers: what outside starts it. name: default the function's own. queue: a declared queue's name, or a Queue
         to declare. retry: default the queue's attempts with the default backoff. takes_context: the function's first
-        parameter is its Delivery. Raises DeclarationError.
+        parameter is its Delivery. gathers: one call for all messages that came together, at most the queue's `batch`:
+        each parameter is a list, of which an enqueue gives one item, and the first one, if it takes the context, the
+        list of their deliveries. Raises DeclarationError.
         """
         if len(given) == 1 and callable(given[0]) and not isinstance(given[0], Trigger):
             return self.task()(given[0])
 
         def declare(function: Callable[..., Any]) -> Task[Any, Any, Any]:
-            return self._register(function, given, name, queue, retry, takes_context)
+            return self._register(function, given, name, queue, retry, takes_context, gathers)
 
         return declare
 
@@ -184,6 +208,10 @@ class App:
         if task is None:
             raise UnknownTask(f"app {self.name!r} has no task {name!r}.{nearest(name, self._tasks)}")
         return task
+
+    def place(self, stage: str) -> Place:
+        """How what belongs to a stage of this app is called on AWS. Raises DeclarationError for a bad stage name."""
+        return Place(self.name, stage_name(stage))
 
     def submit(self, messages: Sequence[Message]) -> list[str]:
         """Store messages, as one write where the broker can; the ids they are stored under.
@@ -285,6 +313,7 @@ class App:
         queue: str | Queue,
         retry: RetryPolicy | None,
         takes_context: bool,
+        gathers: bool,
     ) -> Task[Any, Any, Any]:
         if not inspect.isfunction(function):
             raise DeclarationError(f"@app.task goes on a function, not on {function!r}")
@@ -299,6 +328,8 @@ class App:
         if takes_context and not inspect.signature(function).parameters:
             raise DeclarationError(f"task {name!r}: takes_context=True needs a first parameter for the delivery")
         place = self._queue(name, queue)
+        if triggers and not place.is_ours:
+            raise DeclarationError(f"task {name!r} is run elsewhere, as queue {place.name!r} says: it has no triggers")
         task: Task[Any, Any, Any] = Task(
             name=name,
             function=function,
@@ -307,6 +338,7 @@ class App:
             house=self,
             takes_context=takes_context,
             is_async=inspect.iscoroutinefunction(function),
+            gathers=gathers,
         )
         for trigger in triggers:
             trigger.check(name, task.signature.parameters)

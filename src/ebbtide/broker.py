@@ -8,16 +8,19 @@ receipt: a holder that was given up for dead changes nothing. `tests/brokers/tes
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import Enum
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from ebbtide.message import Lineage, Message
 from ebbtide.queue import Queue
 from ebbtide.result import Report, TaskError
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, init=False)
@@ -65,6 +68,23 @@ class Delivery:
     def lineage(self) -> Lineage:
         """Where the message comes from."""
         return self.message.lineage
+
+    @property
+    def record(self) -> Mapping[str, Any]:
+        """What its queue says of a body that may be another system's, as Lambda's records say it; empty if nothing."""
+        said: Mapping[str, Any] = vars(self).get("record", _NOTHING)
+        return said
+
+    @property
+    def parts(self) -> tuple[Delivery, ...]:
+        """Those that ride together, each to be settled by itself; mostly this one alone."""
+        return (self,)
+
+    def read_as(self, message: Message) -> Delivery:
+        """The same delivery, whose body, which stays as it came, is read as this message."""
+        read = object.__new__(type(self))
+        vars(read).update(vars(self), decoded=message)
+        return read
 
     def until(self, deadline: float) -> Delivery:
         """The same delivery, to be killed at this time; what was decoded stays so."""

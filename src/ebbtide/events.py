@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from ebbtide import strictjson
 from ebbtide.app import App
 from ebbtide.broker import Delivery
+from ebbtide.dead_letters import redriven
 from ebbtide.errors import EnvelopeError
 from ebbtide.message import Lineage, Message
 from ebbtide.task import Task
@@ -26,9 +27,11 @@ from ebbtide.values_codec import MAX_DEPTH, within_depth
 
 Event = Mapping[str, Any]
 
-_NOTHING: Event = MappingProxyType({})
+NOTHING: Event = MappingProxyType({})
+"""The record of what no service handed over."""
+
 _KEPT = (
-    *("eventSource", "eventSourceARN", "messageId", "body", "attributes", "messageAttributes"),
+    *("eventSource", "eventSourceARN", "messageId", "body", "md5OfBody", "attributes", "messageAttributes"),
     *("eventID", "eventName", "awsRegion", "dynamodb", LOGICAL_ID),
 )
 """Members of a record that say what it is; the others are its receiver's business."""
@@ -43,7 +46,7 @@ _END = 253_402_300_800
 """The end of the year 9999, in seconds."""
 
 
-def deliveries(app: App, delivery: Delivery, record: Event = _NOTHING, *, own: bool = True) -> list[Delivery]:
+def deliveries(app: App, delivery: Delivery, record: Event = NOTHING, *, own: bool = True) -> list[Delivery]:
     """What this delivery comes to.
 
     None: it says nothing and is to be acknowledged. One: run it in place of the one given; if nobody reads it, its
@@ -57,13 +60,13 @@ def deliveries(app: App, delivery: Delivery, record: Event = _NOTHING, *, own: b
     `eventSourceARN`; of DynamoDB with `eventName`, `dynamodb`, `eventSourceARN`. own: it came from a queue of this
     stage. Raises nothing of its own; StorageError where a large body cannot be fetched.
     """
+    record = record or delivery.record
     if not own:
         delivery = _with(delivery, body=_wrapped(delivery.body, record))
         calls = _calls(app, delivery.queue, [record])
         return _as_deliveries(app, delivery, record, calls) if calls else [_unread(app, delivery, [record])]
     try:
-        _ = delivery.message
-        return [delivery]
+        return [delivery if delivery.message.queue == delivery.queue else redriven(app, delivery)]
     except EnvelopeError as error:
         no_envelope = str(error)
     try:
@@ -174,15 +177,22 @@ def _as_deliveries(app: App, delivery: Delivery, record: Event, calls: list[Call
         one = id if len(calls) == 1 else f"{id}-{number}"
         try:
             args, kwargs = trigger.arguments(event)
+            about = trigger.about(task.name, event)
         except EnvelopeError as error:
             return [_refused(delivery, f"task {task.name!r}, {trigger!r}: {error}")]
         if not within_depth([args, kwargs]):
             return [_refused(delivery, f"an event nested deeper than {MAX_DEPTH} levels")]
-        fields: dict[str, Any] = {"group": group, **trigger.about(task.name, event)}
-        lane = min(delivery.lane, task.queue.lanes - 1)
-        made.append(Message(one, task.name, task.queue.name, Lineage(one), sent_at, lane, args, kwargs, **fields))
+        fields: dict[str, Any] = {
+            "id": one,
+            "lineage": Lineage(about.get("id", one)),
+            "enqueued_at": sent_at,
+            "lane": min(delivery.lane, task.queue.lanes - 1),
+            "group": group,
+            **about,
+        }
+        made.append(Message(task=task.name, queue=task.queue.name, args=args, kwargs=kwargs, **fields))
     if len(made) == 1:
-        return [_with(delivery, decoded=made[0])]  # its body stays as it came
+        return [delivery.read_as(made[0])]
     return [Delivery(message.encode(), message.queue, message.lane, delivery.receipt, 1) for message in made]
 
 

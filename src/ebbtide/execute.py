@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import inspect
 import traceback
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, TypeVar
 
 from ebbtide.app import App, Middleware
 from ebbtide.broker import Broker, Delivery, Permit, Settlement, current
+from ebbtide.dead_letters import unless_taken
 from ebbtide.errors import (
     CallRefused,
     EnvelopeError,
     Expired,
+    KeyConflict,
     LoopDetected,
+    PayloadError,
     Retry,
     StorageError,
     TaskTimeout,
@@ -27,6 +30,8 @@ from ebbtide.errors import (
     WorkerDied,
     dotted,
 )
+from ebbtide.events import NOTHING, deliveries
+from ebbtide.gathered import Gathered, called_with
 from ebbtide.message import Message
 from ebbtide.outcome import Failed, NotYet, Outcome, Skipped, Succeeded, TryAgain
 from ebbtide.result import Report, ResultStore, Status, TaskError
@@ -66,13 +71,38 @@ def finish(coroutine: Coroutine[Any, Any, T]) -> T:
 
 def execute(app: App, delivery: Delivery) -> Outcome:
     """Run one delivery of a `def` task and settle it."""
-    outcome = unless_permitted(app, delivery, app.broker.begin(delivery)) or finish(decide(app, delivery))
+    delivery, instead = read(app, delivery)
+    outcome = instead or unless_permitted(app, delivery) or finish(decide(app, delivery))
     settle(app, [(delivery, outcome)])
     return outcome
 
 
-def unless_permitted(app: App, delivery: Delivery, permit: Permit) -> Outcome | None:
-    """What becomes of a delivery that its broker does not permit to start; None if it does."""
+def read(
+    app: App, delivery: Delivery, record: Mapping[str, Any] = NOTHING, *, own: bool = True
+) -> tuple[Delivery, Outcome | None]:
+    """The call that this delivery asks for; and its outcome if it asks for none, or for several, which are stored each
+    for itself. record, own: as `events.deliveries` has them."""
+    try:
+        found = deliveries(app, delivery, record, own=own)
+        if len(found) == 1:
+            return found[0], None
+        if found:
+            app.submit([one.message for one in found])
+        return delivery, Skipped()
+    except StorageError as error:
+        return delivery, NotYet(UNREACHED, str(error))
+    except (PayloadError, KeyConflict) as error:
+        now = app.now()
+        return delivery, Failed(describe(error, delivery.attempt), now, now)
+
+
+def unless_permitted(app: App, delivery: Delivery) -> Outcome | None:
+    """What becomes of a delivery that its broker does not permit to start, or cannot be asked about; None if it is to
+    start now."""
+    try:
+        permit = app.broker.begin(delivery)
+    except StorageError as error:
+        return NotYet(UNREACHED, str(error))
     if permit is Permit.RUN:
         return None
     if permit is Permit.DONE:
@@ -87,18 +117,10 @@ async def decide(app: App, delivery: Delivery, *, answer: bool = False) -> Outco
     answer: somebody waits for the return value, so it is packed also where the queue keeps no results.
     """
     started = app.now()
-    try:
-        message = delivery.message
-        task = app.task_named(message.task)
-        wait = _before_start(app, task, delivery, message, started)
-    except WorkerDied as verdict:
-        return Failed(delivery.fate or describe(verdict, delivery.attempt), started, started)
-    except (EnvelopeError, UnknownTask, Expired, LoopDetected) as verdict:
-        return Failed(describe(verdict, delivery.attempt), started, started)
-    except StorageError as error:  # its body is kept elsewhere, where nobody answers now
-        return NotYet(UNREACHED, str(error))
-    if wait > 0:
-        return NotYet(wait)
+    if instead := _unless_startable(app, delivery, started):
+        return instead
+    message = delivery.message
+    task = app.tasks[message.task]
     deadline = started + task.queue.timeout
     delivery = delivery.until(deadline if delivery.deadline is None else min(deadline, delivery.deadline))
     token = current.set(delivery)
@@ -114,26 +136,50 @@ async def decide(app: App, delivery: Delivery, *, answer: bool = False) -> Outco
         current.reset(token)
 
 
+def ride_together(app: App, deliveries: Sequence[Delivery]) -> tuple[Delivery | None, list[Decided]]:
+    """One delivery for all of these that may start now, None if none may; and what becomes of the others.
+
+    All are permitted, and of one task that gathers.
+    """
+    started, fit, others = app.now(), list[Delivery](), list[Decided]()
+    for delivery in deliveries:
+        instead = _unless_startable(app, delivery, started)
+        try:
+            if instead is None:
+                message = delivery.message
+                app.tasks[message.task].signature.unpack(message.args, message.kwargs)
+        except CallRefused as error:  # at the call it would take the others with it
+            instead = Failed(describe(error, delivery.attempt), started, started)
+        if instead:
+            others.append((delivery, instead))
+        else:
+            fit.append(delivery)
+    return Gathered.of(fit) if fit else None, others
+
+
 def settle(app: App, decided: Iterable[Decided]) -> None:
     """Carry out what was decided: store the reports, then tell the broker, as one write where it can."""
     done: list[Settlement] = []
     again: list[Settlement] = []
     dead: list[Settlement] = []
-    for delivery, outcome in decided:
-        report = _report(app, delivery, outcome)
-        match outcome:
-            case Succeeded():
-                done.append(Settlement(delivery, report))
-            case Skipped():
-                done.append(Settlement(delivery))
-            case NotYet(wait):
-                again.append(Settlement(delivery, None, wait, spent=False))
-            case TryAgain(_, wait):
-                again.append(Settlement(delivery, report, wait))
-            case Failed():
-                dead.append(Settlement(delivery, report))
     broker = app.broker
     with broker.together():
+        for delivery, outcome in ((part, outcome) for whole, outcome in decided for part in whole.parts):
+            report = _report(app, delivery, outcome)
+            match outcome:
+                case Succeeded():
+                    done.append(Settlement(delivery, report))
+                case Skipped():
+                    done.append(Settlement(delivery))
+                case NotYet(wait):
+                    again.append(Settlement(delivery, None, wait, spent=False))
+                case TryAgain(_, wait):
+                    again.append(Settlement(delivery, report, wait))
+                case Failed():
+                    if left := unless_taken(app, delivery, outcome):
+                        dead.append(Settlement(delivery, _report(app, delivery, left)))
+                    else:
+                        done.append(Settlement(delivery, report))
         if isinstance(app.results, ResultStore):
             app.results.save([s.report for s in done + again + dead if s.report and s.report.keep])
         _tell(broker, done, again, dead)
@@ -158,6 +204,21 @@ def describe(error: BaseException, attempt: int, frames: TracebackType | None = 
     return TaskError(dotted(kind), _message_of(error)[:MAX_MESSAGE], text, attempt)
 
 
+def _unless_startable(app: App, delivery: Delivery, now: float) -> Outcome | None:
+    """What becomes of a delivery whose task must not start now; None if it is to start."""
+    try:
+        message = delivery.message
+        task = app.task_named(message.task)
+        wait = _before_start(app, task, delivery, message, now)
+    except WorkerDied as verdict:
+        return Failed(delivery.fate or describe(verdict, delivery.attempt), now, now)
+    except (EnvelopeError, UnknownTask, Expired, LoopDetected) as verdict:
+        return Failed(describe(verdict, delivery.attempt), now, now)
+    except StorageError as error:  # its body is kept elsewhere, where nobody answers now
+        return NotYet(UNREACHED, str(error))
+    return NotYet(wait) if wait > 0 else None
+
+
 def _before_start(app: App, task: Task[Any, Any, Any], delivery: Delivery, message: Message, now: float) -> float:
     """Seconds until it is due, 0 for now. Raises the verdict on a message that must not start."""
     lineage = message.lineage
@@ -173,6 +234,10 @@ def _before_start(app: App, task: Task[Any, Any, Any], delivery: Delivery, messa
 
 def _call(layers: tuple[Middleware, ...], task: Task[Any, Any, Any], delivery: Delivery) -> Callable[[Message], Any]:
     def innermost(message: Message) -> Any:
+        if task.gathers:
+            return task.function(
+                *([list(delivery.parts)] if task.takes_context else ()), **called_with(task, delivery, message)
+            )
         args, kwargs = task.signature.unpack(message.args, message.kwargs)
         if task.takes_context:
             return task.function(delivery, *args, **kwargs)

@@ -110,6 +110,12 @@ class Message:
         envelope: bytes = made["envelope"]
         return envelope
 
+    def as_written(self, body: bytes) -> Message:
+        """The same message, for whose queue these bytes are the envelope: another system's, which a trigger reads."""
+        made = object.__new__(type(self))
+        vars(made).update(vars(self), envelope=body)
+        return made
+
     def _envelope(self) -> str:
         line, dumps = self.lineage, strictjson.dumps
         lineage = f'"root":{dumps(line.root)},"parent":{dumps(line.parent)},"depth":{dumps(line.depth)}'

@@ -8,27 +8,37 @@ from collections.abc import Iterable
 
 from ebbtide.errors import DeclarationError
 
-_TASK = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}", re.ASCII)
-_QUEUE = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}", re.ASCII)
+_TASK = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", re.ASCII)
+_QUEUE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}", re.ASCII)
+_APP = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}", re.ASCII)
 
 
 def task_name(name: str) -> str:
-    """The name itself; raises DeclarationError unless it is 1 to 128 of A-Z a-z 0-9 _ . - not starting with a digit."""
+    """The name itself; raises DeclarationError unless it is 1 to 128 of A-Z a-z 0-9 _ . - starting with none of . -"""
     if not isinstance(name, str) or not _TASK.fullmatch(name):
         raise DeclarationError(
-            f"{name!r} is no task name: up to 128 ASCII letters, digits, '_', '.', '-', a letter or '_' first"
+            f"{name!r} is no task name: up to 128 ASCII letters, digits, '_', '.', '-', neither '.' nor '-' first"
         )
     return name
 
 
 def queue_name(name: str) -> str:
-    """The name itself; raises DeclarationError unless it is 1 to 40 of A-Z a-z 0-9 _ - starting with a letter.
+    """The name itself; raises DeclarationError unless it is 1 to 40 of A-Z a-z 0-9 _ - starting with none of _ -
 
     40 leaves room for app, stage and lane inside the 80 characters SQS allows a queue.
     """
     if not isinstance(name, str) or not _QUEUE.fullmatch(name):
         raise DeclarationError(
-            f"{name!r} is no name for a queue or app: up to 40 ASCII letters, digits, '_' and '-', a letter first"
+            f"{name!r} is no name for a queue: up to 40 ASCII letters, digits, '_' and '-', a letter or digit first"
+        )
+    return name
+
+
+def app_name(name: str) -> str:
+    """The name itself; raises DeclarationError unless it is 1 to 40 of A-Z a-z 0-9 _ - starting with a letter."""
+    if not isinstance(name, str) or not _APP.fullmatch(name):
+        raise DeclarationError(
+            f"{name!r} is no name for an app: up to 40 ASCII letters, digits, '_' and '-', a letter first"
         )
     return name
 

@@ -7,7 +7,7 @@ name holds no hyphen, so two stages of one app never meet.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from ebbtide.errors import DeclarationError
 from ebbtide.queue import Queue
@@ -20,6 +20,9 @@ AFTERLIFE = 29 * 86_400.0
 
 LONGEST_KEPT = max(CLAIMS.values()) * 86_400.0 - AFTERLIFE
 """Seconds: the most that an object can be asked to be kept for."""
+
+Kind = Literal["queue", "function", "role", "mapping", "dead-letters"]
+"""What a place may have a logical id of its own for; a mapping brings one lane's messages to the function."""
 
 _STAGE = re.compile(r"[a-z][a-z0-9]{0,15}", re.ASCII)
 
@@ -49,6 +52,11 @@ class Place(NamedTuple):
         """What every name of this stage begins with; the name of its stack, its schedule group and its table."""
         return f"{self.app}-{self.stage}"
 
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """What tells names of this stage from others: each has one of these in it."""
+        return (self.prefix,)
+
     def queue(self, queue: Queue, lane: int = 0) -> str:
         """The SQS queue of one lane (80 characters at most, says SQS)."""
         name = f"{self.prefix}-{queue.name}" + (f"-lane{lane}" if lane else "")
@@ -62,6 +70,10 @@ class Place(NamedTuple):
         """The Lambda function that runs a queue (64 characters at most, says Lambda)."""
         return f"{self.prefix}-{queue.name}"
 
+    def log_group(self, queue: Queue) -> str:
+        """The log group of that function (512 characters at most, says CloudWatch)."""
+        return f"/aws/lambda/{self.function(queue)}"
+
     def bucket(self, account: str, region: str) -> str:
         """The bucket for what is too big for a message (3 to 63 of a-z 0-9 -, unique in the world, says S3)."""
         return f"{self.prefix}-{account}-{region}".lower().replace("_", "-")
@@ -69,3 +81,7 @@ class Place(NamedTuple):
     def scheduler_role(self, region: str) -> str:
         """The role by which EventBridge Scheduler sends to this stage's queues. Roles are no region's own."""
         return f"{self.prefix}-{region}-scheduler"
+
+    def logical(self, kind: Kind, queue: Queue | None = None, lane: int = 0, fifo: bool = False) -> str | None:
+        """The logical id that a stack made before Ebbtide came has for this; None leaves it to the template's rule."""
+        return None

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ebbtide.errors import DeclarationError
-from ebbtide.names import queue_name
+from ebbtide.names import queue_name, task_name
 
 MAX_VISIBILITY = 43_200.0
 """Seconds: the longest loan SQS gives (12 hours from the receipt)."""
 
 MAX_LANES = 100
+
+RUNNERS = ("lambda", "fargate", "elsewhere")
 
 
 @dataclass(frozen=True)
@@ -27,8 +29,13 @@ class Queue:
     attempts: runs in all for tasks without a retry policy of their own.
     results: seconds a finished task's record is kept, default a week; 0 keeps none.
     fifo: messages of one `group` are run one after another in the order sent.
-    runner, memory (MB), cpu (vCPU), batch, batch_window (seconds): used when deployed; the embedded engine runs
-        every queue in its worker processes.
+    runner: "lambda" or "fargate", used when deployed; the embedded engine runs both in its worker processes.
+        "elsewhere": another system runs its tasks, so that messages are sent there and nothing of this app takes them.
+    memory (MB), cpu (vCPU), batch_window (seconds): used when deployed.
+    batch: messages that one invocation is given when deployed, and the most that one call of a task that gathers is
+        given everywhere.
+    dead_letters: the name of the task that takes this queue's dead letters: each becomes a call of it with the same
+        arguments, and headers that say why. None: they are set aside, for `ebbtide dlq`.
     storm_limit: messages that all descendants of one root may send to this queue; those beyond it become dead letters
         with the reason StormLimit, unrun. None is no limit. Used when deployed, where each is counted by a write; the
         embedded engine counts none, and only the app's depth budget ends a loop there.
@@ -50,6 +57,7 @@ class Queue:
     batch: int = 10
     batch_window: float = 0.0
     storm_limit: int | None = None
+    dead_letters: str | None = None
 
     def __post_init__(self) -> None:
         queue_name(self.name)
@@ -62,12 +70,15 @@ class Queue:
         self._need(_whole(self.lanes) and 1 <= self.lanes <= MAX_LANES, "lanes", f"a number from 1 to {MAX_LANES}")
         self._need(_whole(self.attempts) and self.attempts >= 1, "attempts", "a whole number, 1 or more")
         self._need(0 <= self.results < float("inf"), "results", "seconds to keep results, 0 for none")
-        self._need(self.runner in ("lambda", "fargate"), "runner", "'lambda' or 'fargate'")
+        self._need(self.runner in RUNNERS, "runner", "'lambda' or 'fargate', or 'elsewhere' if another system runs it")
         self._need(_whole(self.memory) and self.memory >= 128, "memory", "MB, 128 or more")
         self._need(_whole(self.batch) and 1 <= self.batch <= 10_000, "batch", "a number from 1 to 10,000")
         self._need(0 <= self.batch_window <= 300, "batch_window", "seconds, 0 to 300")
         limit = self.storm_limit
         self._need(limit is None or (_whole(limit) and limit >= 1), "storm_limit", "1 or more, or None")
+        if self.dead_letters is not None:
+            task_name(self.dead_letters)
+            self._need(self.is_ours, "dead_letters", "what is run elsewhere has its dead letters there")
         object.__setattr__(self, "concurrency", self._per_lane())
 
     def _need(self, holds: bool, field: str, expected: str) -> None:
@@ -81,6 +92,11 @@ class Queue:
         for limit in limits:
             self._need(limit is None or (_whole(limit) and limit >= 1), "concurrency", "1 or more, or None")
         return limits
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether this app runs its tasks, rather than another system."""
+        return self.runner != "elsewhere"
 
     @property
     def loan(self) -> float:

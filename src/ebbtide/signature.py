@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, get_args, get_origin
 
 from ebbtide import strictjson
-from ebbtide.errors import ArgumentError, CallRefused
+from ebbtide.errors import ArgumentError, CallRefused, DeclarationError
 from ebbtide.values import Codec, ValueRefused, codec_for, resolved_hints
 
 _Kind = inspect.Parameter
@@ -16,15 +16,21 @@ _Kind = inspect.Parameter
 class Signature:
     """The parameters of one task's function, compiled once.
 
-    context: the function's first parameter is the delivery, not an argument.
+    context: the function's first parameter is the delivery, not an argument. gathers: the function takes a list for
+    each parameter, of which a call gives one item. Raises DeclarationError for one that gathers otherwise.
     """
 
-    def __init__(self, task: str, function: Callable[..., Any], context: bool = False) -> None:
+    def __init__(
+        self, task: str, function: Callable[..., Any], context: bool = False, *, gathers: bool = False
+    ) -> None:
         self._task = task
         whole = inspect.signature(function)
         parameters = list(whole.parameters.values())[1 if context else 0 :]
-        self._bindable = whole.replace(parameters=parameters)
         hints = resolved_hints(function)
+        if gathers:
+            hints |= {p.name: _item(task, p, hints.get(p.name, list)) for p in parameters}
+            parameters = [p.replace(annotation=hints[p.name]) for p in parameters]
+        self._bindable = whole.replace(parameters=parameters)
         self.parameters: dict[str, Any] = {p.name: hints.get(p.name, Any) for p in parameters}
         codecs = {p.name: codec_for(self.parameters[p.name]) for p in parameters}
         in_order = [p for p in parameters if p.kind in (_Kind.POSITIONAL_ONLY, _Kind.POSITIONAL_OR_KEYWORD)]
@@ -62,6 +68,11 @@ class Signature:
             raise CallRefused(str(error)) from None
         unpacked = [self._decode(name, codec, value) for (name, codec), value in self._paired(args)]
         return unpacked, {name: self._decode(name, self._codec(name), value) for name, value in kwargs.items()}
+
+    def unpack_by_name(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """As `unpack`, all by their parameters' names."""
+        unpacked, named = self.unpack(args, kwargs)
+        return {**{name: value for (name, _), value in self._paired(unpacked)}, **named}
 
     def pack_result(self, value: Any) -> str:
         """A return value as JSON text. Raises CallRefused."""
@@ -106,6 +117,23 @@ class Signature:
             return codec.decode(value)
         except ValueRefused as refused:
             raise CallRefused(f"task {self._task!r}, {_place(name)}: {refused}") from None
+
+
+def _item(task: str, parameter: inspect.Parameter, hint: Any) -> Any:
+    """What one call gives for a parameter of a function that gathers."""
+    if parameter.kind not in (_Kind.POSITIONAL_OR_KEYWORD, _Kind.KEYWORD_ONLY) or parameter.default is not _Kind.empty:
+        raise DeclarationError(
+            f"task {task!r} gathers: parameter {str(parameter)!r} must be a plain one without a default, for it is "
+            f"given a list of what each call gives"
+        )
+    if hint is list:
+        return Any
+    if get_origin(hint) is not list:
+        raise DeclarationError(
+            f"task {task!r} gathers: parameter {parameter.name!r} is given a list of what each call gives; annotate it "
+            f"as {parameter.name}: list[...], not {parameter.annotation!r}"
+        )
+    return get_args(hint)[0]
 
 
 def _place(name: str) -> str:

@@ -73,6 +73,7 @@ class Task(Generic[P, C, R]):
     triggers: tuple[Trigger, ...] = ()
     takes_context: bool = False
     is_async: bool = False
+    gathers: bool = False
     options: Options = field(default=Options(), hash=False)  # headers are a mapping
 
     def __post_init__(self) -> None:
@@ -87,7 +88,7 @@ class Task(Generic[P, C, R]):
     @cached_property
     def signature(self) -> Signature:
         """How its arguments travel; made on first use, when all annotations can be resolved."""
-        return Signature(self.name, self.function, context=self.takes_context)
+        return Signature(self.name, self.function, context=self.takes_context, gathers=self.gathers)
 
     def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> Result[R]:
         """Store one call, to be run by a worker; returns once it is stored.

@@ -75,7 +75,7 @@ class Asked(NamedTuple):
     undelivered: Sequence[Json] = ()
     parameters: Mapping[str, Json] = MappingProxyType({})
     route: Route | None = None
-    environment: Mapping[str, Json] = MappingProxyType({})
+    environment: Mapping[str, str | Json] = MappingProxyType({})
 
 
 class Miss(NamedTuple):
@@ -94,6 +94,11 @@ class Trigger(ABC):
         """What only one task of an app may have, as `GET /reports/{}`; None: nothing."""
         return None
 
+    @property
+    def together(self) -> int:
+        """The most of its events that one invocation of a function is handed."""
+        return 1
+
     @abstractmethod
     def check(self, task: str, parameters: Mapping[str, Any]) -> None:
         """Raise DeclarationError if a task with these parameters (name to annotation) cannot be started by it."""
@@ -111,7 +116,8 @@ class Trigger(ABC):
         return None if self.reads(task, event) else Miss(0, "it reads no such events")
 
     def about(self, task: str, event: Mapping[str, Any]) -> dict[str, Any]:
-        """What the message of this call has beside its arguments: `key`, `key_window`, `headers`, as in Message."""
+        """What the message of this call has beside its arguments, by the names of Message's members: its own id and
+        lineage, lane, headers, key; what is left out is as the event's source says. Raises EnvelopeError."""
         return {}
 
     def asks(self, target: Target) -> Asked:

@@ -12,6 +12,7 @@ from ebbtide.broker import Permit
 from ebbtide.errors import Retry
 from ebbtide.on_lambda.settings import Settings
 from ebbtide.queue import Queue
+from ebbtide.result import Status
 from ebbtide.retry import RetryPolicy
 
 
@@ -395,3 +396,142 @@ def test_a_task_that_overruns_on_a_thread_ends_the_process_once_the_others_are_s
     hangs, ends, last = messages(note, 1, 2, 3)
     stage.invoke(record(hangs), record(ends), record(last))
     assert spent == {hangs.id: True, ends.id: True, last.id: True}
+
+
+# Tasks that gather, and dead letters that a task takes
+
+
+def gathering_stage(queue: Queue | None = None, **options: Any) -> tuple[Stage, Any, list[list[int]]]:
+    stage, calls = Stage(queue), list[list[int]]()
+
+    @stage.app.task(gathers=True, **options)
+    def note(numbers: list[int]) -> None:
+        calls.append(numbers)
+        if 13 in numbers:
+            raise ValueError("unlucky")
+
+    return stage, note, calls
+
+
+def test_a_task_that_gathers_is_called_once_for_an_event() -> None:
+    stage, note, calls = gathering_stage()
+
+    @stage.app.task
+    def other(number: int) -> None:
+        calls.append([-number])
+
+    sent = messages(note, 1, 2, 3)
+    between = other.message(7)
+    assert stage.invoke(record(sent[0]), record(between), record(sent[1]), record(sent[2])) == []
+    assert calls == [[1, 2, 3], [-7]]
+    assert stage.broker.begun == [sent[0].id, sent[1].id, sent[2].id, between.id]
+    assert sorted(stage.broker.acked) == sorted([*(one.id for one in sent), between.id])
+    assert {stage.broker.records[one.id].value for one in sent} == {"null"}
+
+
+def test_no_call_gathers_more_than_the_queues_batch() -> None:
+    stage, note, calls = gathering_stage(Queue(batch=2))
+    assert stage.invoke(*map(record, messages(note, 1, 2, 3, 4, 5))) == []
+    assert calls == [[1, 2], [3, 4], [5]]
+
+
+def test_all_that_rode_with_a_failure_come_again_and_then_each_alone() -> None:
+    stage, note, calls = gathering_stage(retry=RetryPolicy(attempts=3, base=0))
+    good, bad, new = messages(note, 1, 13, 2)
+    assert stage.invoke(record(good), record(bad)) == [good.id, bad.id]
+    assert stage.invoke(record(good, 2), record(bad, 2), record(new)) == [bad.id]
+    assert calls == [[1, 13], [2], [1], [13]]
+
+
+def test_what_may_not_ride_is_settled_by_itself() -> None:
+    stage, note, calls = gathering_stage()
+    held, done, fine, wrong = messages(note, 1, 2, 3, 4)
+    stage.broker.permits = {held.id: Permit.BUSY, done.id: Permit.DONE}
+    wrong.kwargs["more"] = 1
+    assert stage.invoke(*map(record, (fine, held, done, wrong)), record("junk")) == [held.id]
+    assert calls == [[3]]
+    assert stage.broker.buried[0].delivery.receipt == wrong.id
+    assert stage.broker.acked == [done.id, fine.id]
+
+
+def test_on_a_fifo_queue_a_call_gathers_only_what_stands_together() -> None:
+    stage, note, calls = gathering_stage(Queue(fifo=True))
+
+    @stage.app.task
+    def other(number: int) -> None:
+        calls.append([-number])
+
+    one, two, four = messages(note, 1, 2, 4)
+    three = other.message(3)
+    assert stage.invoke(*(record(message, group="g") for message in (one, two, three, four))) == []
+    assert calls == [[1, 2], [-3], [4]]
+
+
+def test_on_a_fifo_queue_what_follows_a_call_that_failed_waits_for_it() -> None:
+    stage, note, calls = gathering_stage(Queue(fifo=True, batch=2))
+    one, two, three = messages(note, 1, 13, 3)
+    assert stage.invoke(*(record(message, group="g") for message in (one, two, three))) == [one.id, two.id, three.id]
+    assert calls == [[1, 13]]
+    assert stage.broker.given_back == [three.id]
+
+
+def test_an_async_task_gathers_as_well() -> None:
+    stage, calls = Stage(), list[list[int]]()
+
+    @stage.app.task(gathers=True)
+    async def note(numbers: list[int]) -> None:
+        await asyncio.sleep(0)
+        calls.append(numbers)
+
+    assert stage.invoke(*map(record, messages(note, 1, 2))) == []
+    assert calls == [[1, 2]]
+
+
+def test_a_call_that_overruns_is_told_of_all_that_rode_in_it() -> None:
+    stage = Stage(Queue(timeout=0.05))
+
+    @stage.app.task(gathers=True, retry=RetryPolicy(attempts=3, base=0))
+    def slow(numbers: list[int]) -> None:
+        time.sleep(5)
+
+    sent = messages(slow, 1, 2)
+    assert stage.invoke(*map(record, sent)) == [one.id for one in sent]
+    assert all(
+        one.report and one.report.error and "TaskTimeout" in str(one.report.error) for one in stage.broker.retried
+    )
+    assert [(one.delivery.receipt, one.spent) for one in stage.broker.retried] == [(one.id, True) for one in sent]
+
+
+def test_a_dead_letter_that_a_task_takes_is_sent_there_and_comes_no_more() -> None:
+    stage = Stage(Queue(dead_letters="report", attempts=1))
+    stage.app.task(queue=Queue("end"))(report)
+
+    @stage.app.task
+    def charge(order: int) -> None:
+        raise ValueError("no money")
+
+    (sent,) = messages(charge, 7)
+    assert stage.invoke(record(sent)) == []
+    (letter,) = stage.broker.receive([stage.app.queues["end"]], 10)
+    assert (letter.message.task, letter.message.args) == ("report", [7])
+    assert letter.message.headers["dead-letter-error"] == "no money"
+    assert (stage.broker.acked, stage.broker.buried) == ([sent.id], [])
+    assert stage.broker.records[sent.id].status is Status.FAILED
+
+
+def test_a_dead_letter_that_cannot_be_sent_now_comes_again() -> None:
+    stage = Stage(Queue(dead_letters="report", attempts=1))
+    stage.app.task(queue=Queue("end"))(report)
+
+    @stage.app.task
+    def charge(order: int) -> None:
+        if order == 7:
+            raise ValueError("no money")
+
+    bad, good = messages(charge, 7, 8)
+    stage.broker.trouble = {"send": None}
+    assert stage.invoke(record(bad), record(good)) == [bad.id]
+    assert stage.broker.acked == [good.id]
+
+
+def report(order: int) -> None: ...

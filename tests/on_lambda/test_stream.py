@@ -4,8 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.on_lambda.stage import Context, Stage
 
+from ebbtide.contrib.async_lambda.sources import Stream
 from ebbtide.errors import EbbtideError
 from ebbtide.on_lambda.settings import Settings
 from ebbtide.queue import Queue
@@ -14,7 +16,12 @@ from ebbtide.triggers.table_stream import TableStream
 
 EVENT = json.loads((Path(__file__).resolve().parents[1] / "events" / "dynamodb_stream.json").read_text())
 STREAM = TableStream(EVENT["Records"][0]["eventSourceARN"])
+RAW = Stream(EVENT["Records"][0]["eventSourceARN"], 10)
+"""Hands over the whole record."""
 FIRST, SECOND, THIRD = (record["dynamodb"]["SequenceNumber"] for record in EVENT["Records"])
+
+
+def take(records: list[dict[str, Any]]) -> None: ...
 
 
 def invoke(stage: Stage, left: float = 600.0) -> list[str]:
@@ -135,3 +142,59 @@ def test_a_table_with_a_name_of_its_own_is_known_by_what_the_template_calls_it()
     assert invoke(stage) == []
     assert seen == ["ExampleTableWithStream"] * 3
     assert stage.broker.buried == []
+
+
+def test_a_task_that_gathers_is_called_once_for_all_records() -> None:
+    stage, seen = Stage(), list[list[str]]()
+
+    @stage.app.task(RAW, gathers=True)
+    def changed(records: list[dict[str, Any]]) -> None:
+        seen.append([record["eventName"] for record in records])
+
+    assert invoke(stage) == []
+    assert seen == [["INSERT", "MODIFY", "REMOVE"]]
+
+
+@pytest.mark.parametrize("retry", [RetryPolicy(attempts=3), RetryPolicy(never=(ValueError,))])
+def test_where_all_together_fail_each_runs_alone_and_only_the_one_to_blame_is_buried(retry: RetryPolicy) -> None:
+    stage, seen = Stage(), list[list[str]]()
+
+    @stage.app.task(RAW, gathers=True, retry=retry)
+    def changed(records: list[dict[str, Any]]) -> None:
+        seen.append([record["eventName"] for record in records])
+        if "MODIFY" in seen[-1]:
+            raise ValueError("no luck")
+
+    assert invoke(stage) == [FIRST]
+    assert stage.broker.buried == []
+    while failed := invoke(stage):
+        assert failed == [SECOND]
+    assert seen[0] == ["INSERT", "MODIFY", "REMOVE"]
+    assert all(len(names) == 1 for names in seen[1:])
+    assert seen[-1] == ["REMOVE"]
+    (buried,) = stage.broker.buried
+    assert json.loads(buried.delivery.body)["dynamodb"]["SequenceNumber"] == SECOND
+
+
+def test_a_record_that_was_tried_before_does_not_ride_with_new_ones() -> None:
+    stage, seen = Stage(), list[int]()
+
+    @stage.app.task(RAW, gathers=True)
+    def changed(records: list[dict[str, Any]]) -> None:
+        seen.append(len(records))
+        if len(seen) == 1:
+            raise ValueError("once")
+
+    first, *rest = EVENT["Records"]
+    assert stage.function({"Records": [first]}, Context()) != {"batchItemFailures": []}
+    assert stage.function({"Records": [first, *rest]}, Context()) == {"batchItemFailures": []}
+    assert seen == [1, 1, 2]
+
+
+def test_a_record_that_several_tasks_read_is_stored_once_for_each_of_them() -> None:
+    stage = Stage()
+    stage.app.task(RAW, name="one", gathers=True)(take)
+    stage.app.task(STREAM, name="two")(lambda event: None)
+    assert invoke(stage) == []
+    received = stage.broker.receive([stage.app.queues["default"]], 10)
+    assert sorted(delivery.message.task for delivery in received) == ["one"] * 3 + ["two"] * 3

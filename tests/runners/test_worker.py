@@ -1,29 +1,35 @@
 """One worker process: inside the test's own where it is logic, a real one where its end or its signals matter."""
 
 import asyncio
+import json
 import signal
 import threading
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.brokers.sqlite.processes import sleepers_in
 from tests.fakes import message
 from tests.runners import crew_app
 from tests.runners.crew import Crew, alive, until
+from tests.triggers.reading import sample
 
 from ebbtide.app import App
 from ebbtide.broker import Broker, Delivery, Permit, Settlement
 from ebbtide.brokers.memory import MemoryBroker
 from ebbtide.brokers.sqlite import SqliteBroker
-from ebbtide.errors import StorageError
-from ebbtide.outcome import NotYet, Outcome, Skipped
+from ebbtide.errors import DeclarationError, StorageError
+from ebbtide.outcome import NotYet, Outcome, Skipped, Succeeded
 from ebbtide.queue import Queue
 from ebbtide.result import Result, Status
 from ebbtide.retry import RetryPolicy
 from ebbtide.runners.pace import MOMENT
 from ebbtide.runners.worker import Settings, Worker
+from ebbtide.triggers.topic import Topic
+
+ORDERS = "arn:aws:sns:eu-west-1:123456789012:orders"
 
 NEVER = 1e9
 """Seconds of grace: a stopped worker ends its process after it, which is the test's own where it runs inside."""
@@ -102,7 +108,7 @@ def noting() -> Noting:
 
 @pytest.fixture
 def desk(noting: Noting, own_alarm: None) -> Desk:
-    return Desk(noting, Queue("other"), Queue("laned", lanes=2))
+    return Desk(noting, Queue("other"), Queue("laned", lanes=2), Queue("batched", batch=4))
 
 
 def overlap(crew: Crew) -> int:
@@ -618,3 +624,165 @@ def test_only_what_the_broker_permits_is_started(noting: Noting, own_alarm: None
     assert [type(outcome) for _, outcome in desk.ended][:2] == [Skipped, NotYet]
     depth = noting.depth("default")[0]
     assert (depth.ready, depth.delayed, depth.running) == (0, 1, 0)
+
+
+# Tasks that gather, bodies of others, dead letters that a task takes, queues of others
+
+
+def gathering_desk(desk: Desk, queue: str = "batched") -> tuple[Any, list[list[int]]]:
+    calls: list[list[int]] = []
+
+    @desk.app.task(queue=queue, gathers=True, retry=RetryPolicy(attempts=2, base=0))
+    def note(numbers: list[int]) -> None:
+        calls.append(numbers)
+        if 13 in numbers:
+            raise ValueError("unlucky")
+
+    return note, calls
+
+
+def test_a_task_that_gathers_is_called_for_what_waits_up_to_its_queues_batch(desk: Desk) -> None:
+    note, calls = gathering_desk(desk)
+    results = note.enqueue_many([(number + 100,) for number in range(40)])
+    desk.drain(["batched"])
+    assert sorted(number for call in calls for number in call) == list(range(100, 140))
+    assert max(map(len, calls)) == 4
+    assert len(desk.ended) == 40
+    assert {result.refresh().status for result in results} == {SUCCESSFUL}
+
+
+def test_other_tasks_of_the_queue_run_as_ever_beside_one_that_gathers(desk: Desk) -> None:
+    note, calls = gathering_desk(desk)
+
+    @desk.app.task(queue="batched")
+    def other(number: int) -> None:
+        calls.append([-number])
+
+    for number in range(1, 5):
+        note.enqueue(number)
+        other.enqueue(number)
+    desk.drain(["batched"])
+    assert sorted(number for call in calls for number in call) == [-4, -3, -2, -1, 1, 2, 3, 4]
+    assert max(map(len, calls)) > 1
+    assert len(desk.ended) == 8
+
+
+def test_after_a_failure_each_is_tried_alone(desk: Desk) -> None:
+    note, calls = gathering_desk(desk)
+    good, bad = note.enqueue_many([(1,), (13,)])
+    desk.drain(["batched"])
+    assert calls[-2:] == [[1], [13]]
+    assert [result.refresh().status for result in (good, bad)] == [SUCCESSFUL, FAILED]
+
+
+def test_on_threads_no_more_calls_run_at_once_than_there_are_threads(desk: Desk) -> None:
+    running = most = 0
+    lock = threading.Lock()
+
+    @desk.app.task(queue="batched", gathers=True)
+    def note(numbers: list[int]) -> None:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        time.sleep(0.005)
+        with lock:
+            running -= 1
+
+    note.enqueue_many([(number,) for number in range(40)])
+    desk.drain(["batched"], threads=2)
+    assert len(desk.ended) == 40
+    assert most <= 2
+
+
+def test_an_async_task_gathers_and_keeps_to_the_concurrency(desk: Desk) -> None:
+    calls: list[list[int]] = []
+
+    @desk.app.task(queue="batched", gathers=True)
+    async def note(numbers: list[int]) -> None:
+        calls.append(numbers)
+        await asyncio.sleep(0.001)
+
+    note.enqueue_many([(number,) for number in range(12)])
+    desk.drain(["batched"], concurrency=1)
+    assert sorted(number for call in calls for number in call) == list(range(12))
+    assert max(map(len, calls)) == 4
+
+
+def test_what_the_broker_does_not_permit_does_not_ride(desk: Desk, noting: Noting) -> None:
+    note, calls = gathering_desk(desk)
+    note.enqueue_many([(1,), (2,), (3,)])
+    noting.permits = [Permit.RUN, Permit.DONE, Permit.RUN]
+    desk.drain(["batched"])
+    assert calls == [[1, 3]]
+    assert [outcome for _, outcome in desk.ended if isinstance(outcome, Skipped)] == [Skipped()]
+
+
+def test_in_a_file_all_that_ride_together_are_settled(tmp_path: Path, own_alarm: None) -> None:
+    broker = Wordless(tmp_path / "queue.db", durable=False)
+    desk = Desk(broker, Queue("batched", batch=4))
+    note, calls = gathering_desk(desk)
+    results = note.enqueue_many([(number,) for number in (1, 2, 13, 4, 5)])
+    desk.drain(["batched"])
+    assert [13] in calls
+    assert max(map(len, calls)) > 1  # four, but that a busy machine may have given some back
+    assert [result.refresh().status for result in results] == [SUCCESSFUL, SUCCESSFUL, FAILED, SUCCESSFUL, SUCCESSFUL]
+    desk.app.close()
+
+
+def test_a_body_of_another_system_is_run_if_a_trigger_reads_it(desk: Desk) -> None:
+    seen: list[str] = []
+
+    @desk.app.task(Topic(ORDERS))
+    def ship(message: str) -> None:
+        seen.append(f"ship {message}")
+
+    body = json.dumps({**sample("sns"), "TopicArn": ORDERS, "Message": "7"}).encode()
+    desk.app.submit([message("m1", "ship").as_written(body)])
+    desk.drain()
+    assert seen == ["ship 7"]
+
+    @desk.app.task(Topic(ORDERS))
+    def bill(message: str) -> None:
+        seen.append(f"bill {message}")
+
+    desk.app.submit([message("m2", "ship").as_written(body)])
+    desk.drain()
+    assert sorted(seen[1:]) == ["bill 7", "ship 7"]  # one message asked for both, each of which is one of its own
+    assert [type(outcome) for _, outcome in desk.ended] == [Succeeded, Skipped, Succeeded, Succeeded]
+
+
+def test_a_body_that_nobody_reads_is_a_dead_letter_with_the_reason(desk: Desk, noting: Noting) -> None:
+    @desk.app.task(Topic(ORDERS))
+    def ship(message: str) -> None: ...
+
+    desk.app.submit([message("m1", "ship").as_written(b'{"Type": "Notification", "TopicArn": "a:b:c:d:e:other"}')])
+    desk.drain()
+    (letter,) = noting.dead()
+    assert "no trigger of queue 'default' reads" in letter.error.message
+
+
+def test_a_dead_letter_that_a_task_takes_is_run_by_it(tmp_path: Path, own_alarm: None) -> None:
+    broker = Wordless(tmp_path / "queue.db", durable=False)
+    desk, taken = Desk(broker, Queue("orders", dead_letters="report", attempts=1)), list[int]()
+
+    @desk.app.task(queue="orders")
+    def charge(order: int) -> None:
+        raise ValueError("no money")
+
+    @desk.app.task
+    def report(order: int) -> None:
+        taken.append(order)
+
+    results = charge.enqueue_many([(7,), (8,)])
+    desk.drain(["orders", "default"])
+    assert sorted(taken) == [7, 8]
+    assert [result.refresh().status for result in results] == [FAILED, FAILED]
+    assert broker.dead() == []
+    desk.app.close()
+
+
+def test_a_worker_does_not_start_where_dead_letters_have_nobody_to_take_them(noting: Noting) -> None:
+    desk = Desk(noting, Queue("orders", dead_letters="reprot"))
+    with pytest.raises(DeclarationError, match="no such task"):
+        desk.worker(["orders"])

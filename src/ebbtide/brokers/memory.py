@@ -149,7 +149,8 @@ class MemoryBroker(Broker, DeadLetters, Records, Figures, Purgeable, Ticks):
             held = list(self._held(settled))
             for settlement, entry in held:
                 del self._entries[entry.message.id]
-                self._record(entry, settlement.report)
+                report = settlement.report
+                self._record(entry, report._replace(error=_news(report.error, entry)) if report else None)
                 if entry.message.id in self._records:
                     self._done_in[entry.message.id] = entry.message.queue
             self._count(held)
@@ -179,8 +180,7 @@ class MemoryBroker(Broker, DeadLetters, Records, Figures, Purgeable, Ticks):
                 assert failure is not None  # noqa: S101 - nor without an error
                 entry.loan, entry.error, entry.attempt = None, failure, failure.attempt
                 entry.buried_at = report.finished_at or self._now()
-                told = failure == entry.fate  # the way its holder was lost is among its errors already
-                kept = report._replace(keep=_FOR_EVER, attempt=failure.attempt, error=None if told else failure)
+                kept = report._replace(keep=_FOR_EVER, attempt=failure.attempt, error=_news(failure, entry))
                 self._record(entry, kept)
             self._count(held)
         return len(held)
@@ -361,6 +361,11 @@ class MemoryBroker(Broker, DeadLetters, Records, Figures, Purgeable, Ticks):
 
 _FOR_EVER = float("inf")
 _LOAN_RAN_OUT = "its holder neither settled it nor extended the loan before the visibility timeout"
+
+
+def _news(failure: TaskError | None, entry: _Entry) -> TaskError | None:
+    """The error, unless it is the way its holder was lost, which is among the message's errors already."""
+    return None if failure == entry.fate else failure
 
 
 def _call(message: Message) -> str:

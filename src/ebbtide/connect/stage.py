@@ -11,7 +11,7 @@ from ebbtide.brokers.sqs import Clients, SqsBroker
 from ebbtide.brokers.sqs.broker import INLINE, MOST_INLINE
 from ebbtide.errors import DeclarationError, TargetError
 from ebbtide.names import nearest
-from ebbtide.physical import Place, stage_name
+from ebbtide.physical import Place
 from ebbtide.result import Records
 from ebbtide.results.dynamodb import DynamoDbResults
 
@@ -22,7 +22,7 @@ def connect_stage(url: str, rest: str, app: App) -> tuple[Broker, Records]:
     """The broker and the records of one stage of the app. Raises TargetError; touches no network yet."""
     stage, _, query = rest.partition("?")
     given = _options(url, query)
-    place = Place(app.name, _stage(url, stage))
+    place = _place(app, url, stage)
     clients = Clients(
         given.get("region"),
         given.get("endpoint"),
@@ -42,9 +42,9 @@ def connect_stage(url: str, rest: str, app: App) -> tuple[Broker, Records]:
     return broker, records
 
 
-def _stage(url: str, name: str) -> str:
+def _place(app: App, url: str, stage: str) -> Place:
     try:
-        return stage_name(name)
+        return app.place(stage)
     except DeclarationError as error:
         raise TargetError(f"{url!r}: {error}, as in 'sqs://prod'") from None
 

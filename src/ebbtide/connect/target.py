@@ -13,13 +13,16 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import ModuleType, TracebackType
 from typing import Any
 
 from ebbtide.app import App
 from ebbtide.errors import TargetError
 from ebbtide.names import nearest
+
+ASYNC_LAMBDA = ".async_lambda"
+"""The folder that tells an app of async-lambda; none of its bundles has it."""
 
 _DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 _OURS = os.path.dirname(os.path.dirname(os.path.realpath(__file__))) + os.sep
@@ -36,16 +39,19 @@ class TargetBroken(TargetError):
         self.traceback = traceback
 
 
-def load(target: str) -> App:
+def load(target: str, stage: str | None = None) -> App:
     """The App that `module:attribute` names, or the only one in `module`.
 
-    Puts the working directory in front of `sys.path`, as `python -m` does. Raises TargetError, TargetBroken.
+    Puts the working directory in front of `sys.path`, as `python -m` does. stage: the one a command is about; None: the
+    app is to run here. Raises TargetError, TargetBroken.
     """
     name, colon, attribute = target.partition(":")
     _check(target, name, colon, attribute)
     here = os.getcwd()
     if here not in sys.path:
         sys.path.insert(0, here)
+    if os.path.isdir(ASYNC_LAMBDA):  # such an app's modules find things there that must be in place before them
+        importlib.import_module("ebbtide.contrib.async_lambda.config.surroundings").prepare(here, stage)
     module = _module(target, name)
     return _at(module, attribute) if attribute else _only(module)
 
@@ -66,7 +72,7 @@ def _module(target: str, name: str) -> ModuleType:
     except BaseException as error:
         if isinstance(error, ModuleNotFoundError) and not _in_user_code(error.__traceback__):
             raise TargetError(f"there is no module {error.name or name!r}.{_hint(name)}") from None
-        raise _broken(f"importing {name!r} failed", error) from None
+        raise broken(f"importing {name!r} failed", error) from None
 
 
 def _in_user_code(frames: TracebackType | None) -> bool:
@@ -78,7 +84,8 @@ def _hidden(file: str) -> bool:
     return file.startswith((*_IMPORT_SYSTEM, _OURS)) or file == _GENERATED
 
 
-def _broken(what: str, error: BaseException) -> TargetBroken:
+def broken(what: str, error: BaseException) -> TargetBroken:
+    """What the user's code raised, as an error with their part of the traceback. what: failed."""
     told = traceback.TracebackException.from_exception(error)
     last = next((f for f in reversed(told.stack) if not _hidden(f.filename)), None)
     for part in _chain(told):
@@ -106,7 +113,7 @@ def _hint(name: str) -> str:
     if parent in sys.modules and hasattr(sys.modules[parent], last):
         return f" Did you mean {f'{parent}:{last}'!r}?"
     path = name.replace(".", "/")
-    for root in ("src", "app"):
+    for root in ("src", "app", "vendor"):
         if os.path.isfile(f"{root}/{path}.py") or os.path.isdir(f"{root}/{path}"):
             return f" It is in {root}/: run the command from there, or set PYTHONPATH={root}"
     folder = parent.replace(".", "/") if parent and os.path.isdir(parent.replace(".", "/")) else "."
@@ -134,32 +141,43 @@ def _at(module: ModuleType, attribute: str) -> App:
             known = apps or (name for name in dir(found) if not name.startswith("_"))
             raise TargetError(f"{trail!r} has no {part!r}.{nearest(part, known)}") from None
         except Exception as error:
-            raise _broken(f"reading {part!r} of {trail!r} failed", error) from None
+            raise broken(f"reading {part!r} of {trail!r} failed", error) from None
         trail += f"{'.' if number else ':'}{part}"
     if isinstance(found, App):
         return found
+    if made := _stands_for(found):
+        return made()
     raise TargetError(f"{trail!r} is {_kind(found)}, not an App.{_instead(module)}")
 
 
 def _only(module: ModuleType) -> App:
     apps = _apps(module)
-    different = {id(app): name for name, app in reversed(apps.items())}
-    if len(different) == 1:
-        return next(iter(apps.values()))
+    if len(apps) == 1:
+        return _at(module, apps[0])
     name = module.__name__
     if apps:
         choice = " or ".join(f"{name}:{attribute}" for attribute in apps)
-        raise TargetError(f"{name!r} has {len(different)} Apps; say which: {choice}")
+        raise TargetError(f"{name!r} has {len(apps)} Apps; say which: {choice}")
     raise TargetError(f"{name!r} has no App at its top level; write app = App('shop') there, or name another module")
 
 
-def _apps(module: ModuleType) -> dict[str, App]:
-    return {name: value for name, value in vars(module).items() if isinstance(value, App)}
+def _apps(module: ModuleType) -> list[str]:
+    """The names of the module's apps, each once."""
+    found: dict[int, str] = {}
+    for name, value in vars(module).items():
+        if isinstance(value, App) or _stands_for(value):
+            found.setdefault(id(value), name)
+    return list(found.values())
+
+
+def _stands_for(value: Any) -> Callable[[], App] | None:
+    """What makes the app that declarations in another framework's words stand for: a door's object has it."""
+    return None if isinstance(value, type) else getattr(value, "__ebbtide_app__", None)
 
 
 def _instead(module: ModuleType) -> str:
     apps = _apps(module)
-    return f" Did you mean {f'{module.__name__}:{next(iter(apps))}'!r}?" if apps else ""
+    return f" Did you mean {f'{module.__name__}:{apps[0]}'!r}?" if apps else ""
 
 
 def _kind(value: object) -> str:

@@ -19,14 +19,13 @@ from typing import Any, NamedTuple, TypeVar
 
 from ebbtide.app import App
 from ebbtide.broker import Delivery, Settlement
-from ebbtide.errors import KeyConflict, PayloadError, StorageError
-from ebbtide.events import deliveries
-from ebbtide.execute import UNREACHED, Decided, describe, overrun, runs_async, settle, unless_permitted
-from ebbtide.message import Message
+from ebbtide.errors import StorageError
+from ebbtide.execute import Decided, overrun, read, ride_together, runs_async, settle, unless_permitted
+from ebbtide.gathered import gathering
 from ebbtide.on_lambda.limits import timeout_of
 from ebbtide.on_lambda.logs import log
 from ebbtide.on_lambda.runner import Ended, Runner
-from ebbtide.outcome import Failed, NotYet, Outcome, Skipped, Succeeded
+from ebbtide.outcome import Failed, Outcome, Skipped, Succeeded
 from ebbtide.queue import Queue
 
 T = TypeVar("T")
@@ -51,7 +50,6 @@ class Item(NamedTuple):
 class Running(NamedTuple):
     """One that runs: since when, in seconds since 1970, for how long at most, and until when on the monotonic clock."""
 
-    item: Item
     delivery: Delivery
     since: float
     seconds: float
@@ -124,37 +122,44 @@ class Batch:
         return self._app.queues.get(item.delivery.queue, Queue()).timeout
 
     def _start(self, item: Item, seconds: float) -> None:
-        try:
-            delivery, instead = self._call_of(item)
-        except StorageError as error:
-            delivery, instead = item.delivery, NotYet(UNREACHED, str(error))
+        delivery, instead = self._call_of(item)
+        instead = instead or unless_permitted(self._app, delivery)
         if instead:
-            self._note(item, delivery, instead)
-        else:
-            self._run(item, delivery, seconds)
+            self._note(delivery, instead)
+        elif together := self._with_others(item, delivery):
+            self._run(item, together, seconds)
 
     def _call_of(self, item: Item) -> tuple[Delivery, Outcome | None]:
-        """The call this record asks for, and what becomes of it if nothing is to run now. Raises StorageError."""
-        found = deliveries(self._app, item.delivery, item.record, own=item.own)
-        if len(found) != 1:
-            return item.delivery, self._submitted(item, [delivery.message for delivery in found])
-        (delivery,) = found
-        return delivery, unless_permitted(self._app, delivery, self._app.broker.begin(delivery))
+        """The call this record asks for, and what becomes of it if it asks for none, or for several."""
+        return read(self._app, item.delivery, item.record, own=item.own)
 
-    def _submitted(self, item: Item, calls: list[Message]) -> Outcome:
-        """What becomes of a record that asks for several calls, or none: they are stored, each for itself."""
-        try:
-            if calls:
-                self._app.submit(calls)
-            return Skipped()
-        except (PayloadError, KeyConflict) as error:
-            now = self._app.now()
-            return Failed(describe(error, item.delivery.attempt), now, now)
+    def _with_others(self, item: Item, delivery: Delivery) -> Delivery | None:
+        """This one, with those of the waiting that are to ride with it if its task gathers; None if none may start."""
+        task = gathering(self._app, delivery)
+        if task is None or item.suspect:
+            return delivery
+        riders = [delivery]
+        for other in [other for other in self._waiting if not other.suspect and other.group not in self._halted]:
+            if len(riders) >= task.queue.batch:
+                break
+            found, instead = self._call_of(other)
+            if instead or gathering(self._app, found) is task:
+                self._waiting.remove(other)
+                if instead := instead or unless_permitted(self._app, found):
+                    self._note(found, instead)
+                else:
+                    riders.append(found)
+            elif item.group is not None:  # on a FIFO queue nothing overtakes
+                break
+        together, others = ride_together(self._app, riders)
+        for one, instead in others:
+            self._note(one, instead)
+        return together
 
     def _run(self, item: Item, delivery: Delivery, seconds: float) -> None:
         self._began = True
         since = self._app.now()
-        self._running[delivery.receipt] = Running(item, delivery, since, seconds, time.monotonic() + seconds)
+        self._running[delivery.receipt] = Running(delivery, since, seconds, time.monotonic() + seconds)
         self._runner.start(delivery.until(since + seconds), seconds, self._ended, self._give_up)
         if item.group is not None:
             self._wait_until(lambda: not self._running)
@@ -162,15 +167,18 @@ class Batch:
     def _ended(self, delivery: Delivery, outcome: Outcome) -> None:
         running = self._running.get(delivery.receipt)
         if running:  # else it was given up
-            self._note(running.item, running.delivery, outcome)
+            self._note(running.delivery, outcome)
 
-    def _note(self, item: Item, delivery: Delivery, outcome: Outcome) -> None:
-        self._tell(delivery, outcome)
+    def _note(self, delivery: Delivery, outcome: Outcome) -> None:
+        for part in delivery.parts:
+            self._tell(part, outcome)
         with self._changed:
             self._running.pop(delivery.receipt, None)
-            self._finished.append((delivery, outcome))
-            if item.group is not None and not isinstance(outcome, (Succeeded, Skipped)):
-                self._halted.add(item.group)
+            for part in delivery.parts:
+                self._finished.append((part, outcome))
+                group = self._items[part.receipt].group
+                if group is not None and not isinstance(outcome, (Succeeded, Skipped)):
+                    self._halted.add(group)
             self._changed.notify_all()
 
     def _wait_until(self, holds: Callable[[], bool]) -> None:
@@ -235,8 +243,8 @@ class Batch:
             running = list(self._running.values())
             hanging = [one for one in running if self._hangs(one)]
             for one in hanging:
-                self._note(one.item, one.delivery, overrun(self._app, one.delivery, timeout_of(one.seconds), one.since))
-            others = [one.item for one in running if one not in hanging]
+                self._note(one.delivery, overrun(self._app, one.delivery, timeout_of(one.seconds), one.since))
+            others = [self._items[part.receipt] for one in running if one not in hanging for part in one.delivery.parts]
             self._settle()
             self._give_back([*others, *self._back, *self._waiting])
             self._flush()

@@ -21,7 +21,6 @@ from ebbtide.on_lambda.queued import Queued, names_of
 from ebbtide.on_lambda.runner import Runner
 from ebbtide.on_lambda.settings import Settings
 from ebbtide.outcome import Outcome
-from ebbtide.physical import Place, stage_name
 from ebbtide.runners.report import Reporter
 
 
@@ -100,7 +99,7 @@ def _names(app: App, settings: Settings) -> frozenset[str]:
     if settings.queue not in app.queues:
         hint = nearest(settings.queue, app.queues)
         raise TargetError(f"EBBTIDE_QUEUE={settings.queue!r}: app {app.name!r} has no such queue.{hint}")
-    return names_of(Place(app.name, stage_name(settings.stage)), app.queues.values())
+    return names_of(app.place(settings.stage), app.queues.values())
 
 
 def _kind_of(event: Any) -> str:

@@ -27,7 +27,10 @@ def is_first(event: Event) -> bool:
 
 
 def as_second(event: Event) -> dict[str, Any]:
-    """The request in payload format 2.0, as `http_event` reads it: header names in small letters, nothing null."""
+    """The request in payload format 2.0, as `http_event` reads it: header names in small letters, nothing null.
+
+    One that came in 1.0 is there as it came, too, under `first`.
+    """
     first = is_first(event)
     headers = dict(_headers(event))
     if cookies := event.get("cookies"):
@@ -43,6 +46,8 @@ def as_second(event: Event) -> dict[str, Any]:
         "requestContext": {**context, "http": {"method": event["httpMethod"]}} if first else context,
         "body": event.get("body") or "",
         "isBase64Encoded": bool(event.get("isBase64Encoded")),
+        "stageVariables": event.get("stageVariables"),
+        **({"first": event} if first else {}),
     }
 
 
@@ -50,8 +55,10 @@ def response(answer: Answer, *, first: bool, head: bool) -> dict[str, Any]:
     """The answer as AWS takes it: text as it is, anything else in base64. head: it is one to a HEAD."""
     headers = dict(answer.headers)
     made: dict[str, Any] = {"statusCode": answer.status, "headers": headers}
-    if not first and (cookie := headers.pop("set-cookie", None)) is not None:
-        made["cookies"] = [cookie]
+    if answer.cookies or not first:
+        one = [headers.pop("set-cookie")] if "set-cookie" in headers else []
+        if cookies := [*one, *answer.cookies]:
+            made |= {"multiValueHeaders": {"set-cookie": cookies}} if first else {"cookies": cookies}
     body = b"" if head else answer.body
     text = _as_text(body, headers.get("content-type", ""))
     made["body"] = b2a_base64(body, newline=False).decode("ascii") if text is None else text

@@ -19,7 +19,6 @@ from ebbtide.on_lambda.logs import log
 from ebbtide.on_lambda.runner import Ended, Runner
 from ebbtide.outcome import Failed, Outcome, Succeeded, TryAgain
 from ebbtide.triggers.http_event import body_of, method_of
-from ebbtide.triggers.http_places import WITH_BODY
 from ebbtide.triggers.http_problem import Problem
 from ebbtide.web import answers, rules
 from ebbtide.web.answers import Answer, BadResponse
@@ -66,7 +65,7 @@ class Requests:
     def _answer(self, request: Request, left: Left) -> Answer:
         found = self._find(request)
         size = len(body_of(request))
-        takes_body = found.route is not None and method_of(request) in WITH_BODY
+        takes_body = found.route is not None and found.route.http.takes_body(method_of(request))
         if size and not takes_body:
             raise Problem(400, f"a {method_of(request)} of this path takes no body")
         if found.route is None:

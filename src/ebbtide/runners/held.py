@@ -11,8 +11,8 @@ from threading import Condition, Lock
 from ebbtide.app import App
 from ebbtide.broker import Delivery, Settlement
 from ebbtide.errors import StorageError
-from ebbtide.execute import UNREACHED, Decided, settle, unless_permitted
-from ebbtide.outcome import NotYet, Outcome
+from ebbtide.execute import Decided, settle
+from ebbtide.outcome import Outcome
 
 
 class Held:
@@ -41,6 +41,11 @@ class Held:
         return len(self._running)
 
     @property
+    def waiting(self) -> int:
+        """How many were claimed and not started."""
+        return len(self._waiting)
+
+    @property
     def unsettled(self) -> int:
         """How many outcomes are not yet settled."""
         return len(self._finished)
@@ -64,12 +69,17 @@ class Held:
         except IndexError:
             return None
 
-    def permit(self, delivery: Delivery) -> Outcome | None:
-        """Ask whether this one may start; what becomes of it if it may not. If the storage fails it is given back."""
-        try:
-            return unless_permitted(self._app, delivery, self._app.broker.begin(delivery))
-        except StorageError as error:
-            return NotYet(UNREACHED, str(error))
+    def taken_with(self, fits: Callable[[Delivery], bool], most: int) -> list[Delivery]:
+        """Up to `most` of those that wait and fit; they wait no longer, and the others do as before. On a FIFO queue
+        none overtakes another."""
+        waiting = list(iter(self.next, None))
+        taken: list[Delivery] = []
+        stay: list[Delivery] = []
+        for delivery in waiting:
+            behind = any(self._app.queues[one.queue].fifo and one.queue == delivery.queue for one in stay)
+            (taken if len(taken) < most and not behind and fits(delivery) else stay).append(delivery)
+        self._waiting.extendleft(reversed(stay))
+        return taken
 
     def started(self, delivery: Delivery) -> None:
         """This one runs now."""
@@ -115,7 +125,7 @@ class Held:
 
     def give_back_running(self) -> None:
         """Hand back what runs, its attempt unspent; only for a process that ends right after."""
-        self._give_back(list(self._running.values()))
+        self._give_back([part for delivery in list(self._running.values()) for part in delivery.parts])
 
     def extend_loans(self) -> None:
         """Extend the loans of what has been running for half of its loan."""
@@ -123,7 +133,7 @@ class Held:
         for receipt, at in list(self._extend_at.items()):
             delivery = self._running.get(receipt)
             if at <= now and delivery:
-                self._app.broker.extend([delivery], self._loan(delivery))
+                self._app.broker.extend(delivery.parts, self._loan(delivery))
                 if receipt in self._extend_at:
                     self._extend_at[receipt] = now + self._loan(delivery) / 2
 

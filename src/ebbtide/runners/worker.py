@@ -11,11 +11,14 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 from ebbtide.app import App
 from ebbtide.broker import Delivery
+from ebbtide.dead_letters import check
 from ebbtide.errors import StorageError
-from ebbtide.execute import decide, finish, runs_async
+from ebbtide.execute import decide, finish, read, ride_together, runs_async, unless_permitted
+from ebbtide.gathered import gathering
 from ebbtide.outcome import Outcome
 from ebbtide.queue import Queue
 from ebbtide.runners.fatal import end_process_on_error
@@ -24,6 +27,7 @@ from ebbtide.runners.limits import TimeLimit
 from ebbtide.runners.loop import ASYNC_MARGIN, EventLoop
 from ebbtide.runners.minder import REPAIR, Minder
 from ebbtide.runners.pace import MOMENT, Pace
+from ebbtide.task import Task
 
 WAIT = 5.0
 """Seconds a receive may sleep; it wakes when something arrives."""
@@ -72,6 +76,8 @@ class Worker:
         self._settings = settings
         self._report = report
         self._trouble = trouble
+        check(app)
+        self._batch = max((task.queue.batch for task in app.tasks.values() if self._gathers(task)), default=0)
         self._held = Held(app)
         self._minder = Minder(self._held, trouble)
         self._pace = Pace()
@@ -83,6 +89,9 @@ class Worker:
         self._stopped = False
         self.drained = False
         """Whether it ended because the queues were empty."""
+
+    def _gathers(self, task: Task[Any, Any, Any]) -> bool:
+        return task.gathers and task.queue in self._queues
 
     def stop(self, *, at_once: bool = False) -> None:
         """Take nothing more and end when what runs has ended, or its grace has; at_once: no grace.
@@ -125,7 +134,7 @@ class Worker:
         """Settle and claim in one write; if there is nothing, wait for a message. Whether one was taken."""
         room = self._room()
         if not room:
-            self._held.wait_until(lambda: self._room() > 0, timeout=MOMENT)
+            self._held.wait_until(lambda: self._free() > 0, timeout=MOMENT)
             return True
         broker = self._app.broker
         if self._one_by_one and self._held.unsettled:
@@ -141,11 +150,19 @@ class Worker:
         return bool(taken)
 
     def _room(self) -> int:
+        """How many to claim now: what can be started, or, where a task gathers, a batch for it."""
+        free = self._free()
+        if self._batch and free > 0:
+            return max(0, max(self._pace.room(), self._batch) - self._held.waiting)
+        return max(0, min(self._pace.room(), free))
+
+    def _free(self) -> int:
+        """How many more may run at once."""
         on_threads = len(self._on_threads)
         free = self._settings.concurrency - (self._held.running - on_threads)
         if self._threads:  # nobody knows which kind comes next
             free = min(free, self._settings.threads - on_threads)
-        return max(0, min(self._pace.room(), free))
+        return free
 
     def _run_waiting(self) -> None:
         while not self._stopped and (delivery := self._next()):
@@ -160,7 +177,9 @@ class Worker:
 
     def _next(self) -> Delivery | None:
         """The next to start. What ended before one that may kill this process is safe by then; a suspect one runs
-        alone, and may be given back while it waits for that."""
+        alone, and may be given back while it waits for that. None as well where more were claimed than may run."""
+        if self._batch and self._free() <= 0:
+            return None
         delivery = self._held.first
         if delivery and delivery.attempt > 1:
             self._limit.rest()
@@ -170,9 +189,39 @@ class Worker:
         return None if self._stopped else self._held.next()
 
     def _start(self, delivery: Delivery) -> None:
-        if instead := self._held.permit(delivery):
+        delivery, instead = read(self._app, delivery)
+        instead = instead or unless_permitted(self._app, delivery)
+        if instead:
             self._end(delivery, instead)
-            return
+        elif together := self._with_others(delivery) if self._batch else delivery:
+            self._run_now(together)
+
+    def _with_others(self, delivery: Delivery) -> Delivery | None:
+        """This one, with those of the waiting that are to ride with it if its task gathers; None if none may start."""
+        task = gathering(self._app, delivery)
+        if task is None:
+            return delivery
+        found: dict[str, tuple[Delivery, Outcome | None]] = {}  # as read, by receipt
+
+        def rides(other: Delivery) -> bool:
+            if other.attempt > 1 or other.queue != delivery.queue:
+                return False
+            one, instead = found[other.receipt] = read(self._app, other)
+            return bool(instead) or gathering(self._app, one) is task
+
+        riders = [delivery]
+        for other in self._held.taken_with(rides, task.queue.batch - 1):
+            one, instead = found[other.receipt]
+            if instead := instead or unless_permitted(self._app, one):
+                self._end(one, instead)
+            else:
+                riders.append(one)
+        together, others = ride_together(self._app, riders)
+        for one, instead in others:
+            self._end(one, instead)
+        return together
+
+    def _run_now(self, delivery: Delivery) -> None:
         self._held.started(delivery)
         self._minder.busy()
         timeout = self._app.queues[delivery.queue].timeout
@@ -198,7 +247,8 @@ class Worker:
         self._on_threads.discard(delivery.receipt)
         self._held.ended(delivery, outcome)
         self._minder.busy()
-        self._report(delivery, outcome)
+        for part in delivery.parts:
+            self._report(part, outcome)
 
     def _nothing_left(self) -> bool:
         if not self._held.nothing:

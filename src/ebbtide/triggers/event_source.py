@@ -48,7 +48,8 @@ class EventSource(Trigger):
         return hash(repr(self))
 
     def _wrong(self, name: str, expected: str) -> DeclarationError:
-        shown = ", ".join([repr(next(iter(self._parts.values()))), f"{name}={self._parts[name]!r:.80}"])
+        (first, value), *_ = self._parts.items()
+        shown = f"{value!r:.200}" + ("" if name == first else f", {name}={self._parts[name]!r:.80}")
         return DeclarationError(f"{type(self).__name__}({shown}): {expected}")
 
     @property

@@ -12,7 +12,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ebbtide.errors import DeclarationError
 from ebbtide.trigger import Asked, Json, Target
 from ebbtide.triggers.event_source import Conditions, Event, EventSource, member, shown, text
 from ebbtide.triggers.names import is_same, logical
@@ -52,14 +51,19 @@ class ForeignQueue(EventSource):
 
     def __init__(self, queue: str, *, batch: int = 10, concurrency: int | None = None) -> None:
         self._declare(queue=queue, batch=batch, concurrency=concurrency)
-        if not isinstance(queue, str) or not (re.fullmatch(_ARN, queue) or re.fullmatch(_NAME, queue)):
-            raise DeclarationError(
-                f"ForeignQueue({queue!r:.200}): the queue's ARN, or its name: up to 80 letters, digits, '-', '_'"
-            )
+        self._check_queue(queue)
         if type(batch) is not int or not 1 <= batch <= 10:
             raise self._wrong("batch", "a number from 1 to 10")
         if concurrency is not None and (type(concurrency) is not int or not 2 <= concurrency <= 1000):
             raise self._wrong("concurrency", "a number from 2 to 1,000, or None")
+
+    def _check_queue(self, queue: object) -> None:
+        if not isinstance(queue, str) or not (re.fullmatch(_ARN, queue) or re.fullmatch(_NAME, queue)):
+            raise self._wrong("queue", "the queue's ARN, or its name: up to 80 letters, digits, '-', '_'")
+
+    @property
+    def together(self) -> int:
+        return self.batch
 
     @property
     def offers(self) -> Offers:
@@ -68,8 +72,10 @@ class ForeignQueue(EventSource):
     def conditions(self, event: Event) -> Conditions:
         yield is_record(event), "it is no message of SQS"
         arn = text(event.get("eventSourceARN")) or ""
-        mine = is_same(self.queue, arn) if self.queue.startswith("arn:") else arn.rpartition(":")[2] == self.queue
-        yield mine, f"its queue is {shown(arn)}"
+        yield self._is_mine(arn), f"its queue is {shown(arn)}"
+
+    def _is_mine(self, arn: str) -> bool:
+        return is_same(self.queue, arn) if self.queue.startswith("arn:") else arn.rpartition(":")[2] == self.queue
 
     def values(self, event: Event) -> dict[str, Any]:
         return {
@@ -83,7 +89,7 @@ class ForeignQueue(EventSource):
         }
 
     def asks(self, target: Target) -> Asked:
-        arn: str | Json = self.queue if self.queue.startswith("arn:") else arn_of("sqs", self.queue)
+        arn = self._arn
         properties: Json = {
             "EventSourceArn": arn,
             "FunctionName": {"Ref": target.function},
@@ -94,7 +100,18 @@ class ForeignQueue(EventSource):
         if self.concurrency is not None:
             properties["ScalingConfig"] = {"MaximumConcurrency": self.concurrency}
         verbs = ("ChangeMessageVisibility", "DeleteMessage", "GetQueueAttributes", "GetQueueUrl", "ReceiveMessage")
-        # All tasks of a function share one mapping: Lambda keeps one for a queue and a function.
-        id = f"{target.function}{logical('From', self.queue.rpartition(':')[2])}"
         made = {"Type": "AWS::Lambda::EventSourceMapping", "Properties": properties}
-        return Asked({id: made}, [allow([f"sqs:{verb}" for verb in verbs], arn)])
+        return Asked({self._mapping(target): made}, [allow([f"sqs:{verb}" for verb in verbs], arn)])
+
+    @property
+    def existing(self) -> str | None:
+        """The queue that must be there already, by its ARN or name; None if the template makes it."""
+        return self.queue
+
+    @property
+    def _arn(self) -> str | Json:
+        return self.queue if self.queue.startswith("arn:") else arn_of("sqs", self.queue)
+
+    def _mapping(self, target: Target) -> str:
+        # All tasks of a function share one mapping: Lambda keeps one for a queue and a function.
+        return f"{target.function}{logical('From', self.queue.rpartition(':')[2])}"

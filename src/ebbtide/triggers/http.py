@@ -13,13 +13,13 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from importlib import import_module
-from typing import Any
+from typing import Any, ClassVar
 
 from ebbtide.errors import DeclarationError
 from ebbtide.names import nearest
 from ebbtide.signature import Signature
 from ebbtide.trigger import Asked, Route, Target, Trigger
-from ebbtide.triggers.http_places import Body, Header, Place, Query, places
+from ebbtide.triggers.http_places import WITH_BODY, Body, Header, Place, Query, places
 
 __all__ = ["Body", "Header", "Http", "Query"]
 
@@ -59,15 +59,16 @@ class Http(Trigger):
         authorization: str | None = None,
     ) -> None:
         made = vars(self)  # frozen from here on
-        made["method"] = _method(method)
+        shown = self._shown(method, path)
+        made["method"] = _method(shown, method, self.methods)
         made["path"] = path
-        made["segments"] = _segments(path)
+        made["segments"] = _segments(shown, path, self._may_be_named)
         made["asynchronous"] = asynchronous
         made["max_body"] = max_body
         made["authorization"] = authorization
         if not isinstance(max_body, int) or isinstance(max_body, bool) or max_body < 0:
             raise DeclarationError(f"{self!r}: max_body={max_body!r} must be a number of bytes, zero or more")
-        if self.claim in RESERVED:
+        if self.claim in RESERVED and not self.raw:
             raise DeclarationError(f"{self!r}: {self.claim} is the server's own; choose another path")
         if authorization is not None and not (
             isinstance(authorization, str) and re.fullmatch(_AUTHORIZER, authorization)
@@ -77,6 +78,11 @@ class Http(Trigger):
                 f"in the stage's settings: up to 64 of A-Z a-z 0-9 _ -, a letter first"
             )
 
+    methods: ClassVar[Sequence[str]] = METHODS
+    raw: ClassVar[bool] = False
+    """Whether the task reads requests itself. Then a body may come with any method and be anything, the route goes
+    before the server's own pages, and headers such as Idempotency-Key are the task's business."""
+
     method: str
     path: str
     segments: tuple[str, ...]
@@ -85,6 +91,14 @@ class Http(Trigger):
     max_body: int
     authorization: str | None
     _signature: Callable[[], Signature] | None = None
+
+    @staticmethod
+    def _shown(method: object, path: object) -> str:
+        return f"Http({method!r}, {path!r})"
+
+    @staticmethod
+    def _may_be_named(name: str) -> bool:
+        return name.isidentifier()
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"{type(self).__name__} is frozen; make another one instead of setting {name!r}")
@@ -98,7 +112,7 @@ class Http(Trigger):
         return self.method, self.path, self.asynchronous, self.max_body, self.authorization
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Http) and other._told() == self._told()
+        return isinstance(other, Http) and type(other) is type(self) and other._told() == self._told()
 
     def __hash__(self) -> int:
         return hash(self._told())
@@ -107,6 +121,10 @@ class Http(Trigger):
     def claim(self) -> str:
         """The route, whatever its parameters are called: two tasks cannot share it."""
         return f"{self.method} /{'/'.join(self.segments)}"
+
+    def takes_body(self, method: str) -> bool:
+        """Whether a request with this method may have a body."""
+        return self.raw or method in WITH_BODY
 
     @property
     def in_path(self) -> list[str]:
@@ -161,17 +179,15 @@ class Http(Trigger):
         return dict(zip(self.in_path, taken, strict=True))
 
 
-def _method(method: str) -> str:
-    if method in METHODS:
+def _method(shown: str, method: str, known: Sequence[str]) -> str:
+    if method in known:
         return method
-    said = (
-        nearest(str(method).upper(), METHODS) if str(method).upper() not in METHODS else f" Write {method.upper()!r}."
-    )
-    raise DeclarationError(f"Http({method!r}, ...): a task is started by one of {', '.join(METHODS)}.{said}")
+    upper = str(method).upper()
+    said = f" Write {upper!r}." if upper in known else nearest(upper, known)
+    raise DeclarationError(f"{shown}: a task is started by one of {', '.join(known)}.{said}")
 
 
-def _segments(path: str) -> tuple[str, ...]:
-    shown = f"Http(..., {path!r})"
+def _segments(shown: str, path: str, may_be_named: Callable[[str], bool]) -> tuple[str, ...]:
     if not isinstance(path, str) or not path.startswith("/"):
         raise DeclarationError(f"{shown}: a path begins with a slash: {'/' + str(path)!r}")
     if path != "/" and ("//" in path or path.endswith("/")):
@@ -181,7 +197,7 @@ def _segments(path: str) -> tuple[str, ...]:
     named = [re.fullmatch(_NAMED, part) for part in parts]
     names = [match[1] for match in named if match]
     for name in names:
-        if not name.isidentifier():
+        if not may_be_named(name):
             raise DeclarationError(f"{shown}: {{{name}}} must hold the name of a parameter")
         if names.count(name) > 1:
             raise DeclarationError(f"{shown}: {{{name}}} stands twice; give each its own name")

@@ -55,14 +55,14 @@ class Schedule(Timed):
         arguments: Mapping[str, Any] = MappingProxyType({}),
         missed: Missed = "one",
     ) -> None:
-        where = f"Schedule({expression!r})"
+        where = self._written(expression)
         if not isinstance(expression, str):
             raise DeclarationError(f"{where}: a text such as 'rate(5 minutes)' expected")
         try:
             timing, zone = read(expression), zone_named(timezone)
         except Wrong as wrong:
             right = corrected(expression, read)
-            cure = f"write Schedule({right!r})" if right else "as 'rate(5 minutes)' or 'cron(0 9 ? * MON-FRI *)' are"
+            cure = f"write {self._written(right)}" if right else "as 'rate(5 minutes)' or 'cron(0 9 ? * MON-FRI *)' are"
             raise DeclarationError(f"{where}: {wrong}; {cure}") from None
         except UnknownZone as error:
             near = f"; write timezone={error.near[0]!r}" if error.near else "; write an IANA name, as 'Europe/Berlin'"
@@ -75,6 +75,10 @@ class Schedule(Timed):
             raise DeclarationError(f"{where}: arguments={arguments!r:.80} must map the names of parameters to values")
         parts = {"expression": timing.text, "zone": timezone, "missed": missed, "name": f"{timing.text} {timezone}"}
         vars(self).update(parts, keywords=MappingProxyType(dict(arguments)), _timing=timing, _tzinfo=zone)
+
+    @staticmethod
+    def _written(expression: object) -> str:
+        return f"Schedule({expression!r})"
 
     _signature: Callable[[], Signature] | None = None
     _timing: Timing

@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import Any, Literal
 
 from ebbtide import strictjson
-from ebbtide.errors import DeclarationError, EnvelopeError
+from ebbtide.errors import EnvelopeError
 from ebbtide.trigger import LOGICAL_ID, TABLE_VARIABLE, Asked, Json, Target
 from ebbtide.triggers.event_source import Conditions, Event, EventSource, member, shown, text
 from ebbtide.triggers.names import is_same, logical
@@ -79,17 +79,18 @@ class TableStream(EventSource):
     ) -> None:
         numbers = {"batch": batch, "window": window, "attempts": attempts, "parallel": parallel}
         self._declare(stream=stream, start=start, bisect=bisect, filter=filter, **numbers)
-        if not isinstance(stream, str) or not (re.fullmatch(_ARN, stream) or re.fullmatch(_LOGICAL, stream)):
-            raise DeclarationError(
-                f"TableStream({stream!r:.200}): the ARN of a table's stream (aws dynamodb describe-table tells it, as "
-                f"LatestStreamArn), or the logical id of a table among the stage's resources"
-            )
+        self._check_stream(stream)
         if start not in _STARTS:
             raise self._wrong("start", "'latest' or 'oldest'")
         for name, (low, high) in _RANGES.items():
             if type(numbers[name]) is not int or not low <= numbers[name] <= high:
                 raise self._wrong(name, f"a whole number from {low} to {high:,}")
         self._check_filter(filter)
+
+    def _check_stream(self, stream: object) -> None:
+        if not isinstance(stream, str) or not (re.fullmatch(_ARN, stream) or re.fullmatch(_LOGICAL, stream)):
+            cure = "the ARN of a table's stream (aws dynamodb describe-table tells it, as LatestStreamArn), or the "
+            raise self._wrong("stream", f"{cure}logical id of a table among the stage's resources")
 
     def _check_filter(self, filter: object) -> None:
         cure = "a list of patterns, as [{'eventName': ['INSERT']}]; AWS takes up to 5"
@@ -105,6 +106,10 @@ class TableStream(EventSource):
         return self.stream.startswith("arn:")
 
     @property
+    def together(self) -> int:
+        return self.batch
+
+    @property
     def offers(self) -> Offers:
         return _OFFERS
 
@@ -114,12 +119,14 @@ class TableStream(EventSource):
         yield is_stream, "it is no record of a table's stream"
         whole = text(member(change, "SequenceNumber")) and moment(member(change, "ApproximateCreationDateTime"))
         yield bool(whole) and event.get("eventName") in _EVENTS, "it is not a whole record"
-        table = _table(arn or "")
+        yield self._is_mine(event, arn or ""), f"its stream is {shown(arn)}"
+
+    def _is_mine(self, event: Event, arn: str) -> bool:
+        if self._by_arn:
+            return is_same(self.stream, arn)
         # What the function was told by its template; else as CloudFormation names it, if nobody else does.
-        told = text(event.get(LOGICAL_ID))
-        named = told == self.stream if told else table == self.stream or f"-{self.stream}-" in table
-        mine = is_same(self.stream, arn or "") if self._by_arn else named
-        yield mine, f"its stream is {shown(arn)}"
+        told, table = text(event.get(LOGICAL_ID)), _table(arn)
+        return told == self.stream if told else table == self.stream or f"-{self.stream}-" in table
 
     def values(self, event: Event) -> dict[str, Any]:
         # Only who has such records needs it.
@@ -138,7 +145,7 @@ class TableStream(EventSource):
         }
 
     def asks(self, target: Target) -> Asked:
-        stream: str | Json = self.stream if self._by_arn else {"Fn::GetAtt": [self.stream, "StreamArn"]}
+        stream = self._arn
         properties: Json = {
             "EventSourceArn": stream,
             "FunctionName": {"Ref": target.function},
@@ -157,17 +164,34 @@ class TableStream(EventSource):
             properties["FilterCriteria"] = {"Filters": [{"Pattern": pattern} for pattern in patterns]}
         # All tasks of a function share one mapping: Lambda keeps one for a stream and a function. So they must have the
         # same filter, which is said once more as text, where two that differ are seen.
-        id = f"{target.function}{logical('From', _table(self.stream) or self.stream)}"
+        id = self._mapping(target)
         about = {"Ebbtide": {"filter": " or ".join(patterns)}}
         made = {"Type": "AWS::Lambda::EventSourceMapping", "Metadata": about, "Properties": properties}
-        told: Json = {} if self._by_arn else {f"{TABLE_VARIABLE}{self.stream}": {"Ref": self.stream}}
-        return Asked({id: made}, self._statements(stream), environment=told)
+        return Asked({id: made}, self._statements(stream), environment=self._told())
+
+    @property
+    def existing(self) -> str | None:
+        """The ARN of the stream, if it must be there already; None if the template makes its table."""
+        return self.stream if self._by_arn else None
+
+    @property
+    def _arn(self) -> str | Json:
+        return self.stream if self._by_arn else {"Fn::GetAtt": [self.stream, "StreamArn"]}
+
+    def _mapping(self, target: Target) -> str:
+        return f"{target.function}{logical('From', _table(self.stream) or self.stream)}"
+
+    def _told(self) -> Json:
+        return {} if self._by_arn else {f"{TABLE_VARIABLE}{self.stream}": {"Ref": self.stream}}
 
     def _statements(self, stream: str | Json) -> list[Json]:
         verbs = ("DescribeStream", "GetRecords", "GetShardIterator")
-        table: str | Json = {"Fn::Sub": f"${{{self.stream}.Arn}}/stream/*"}
-        every = f"{self.stream.rpartition('/')[0]}/*" if self._by_arn else table
-        return [allow([f"dynamodb:{verb}" for verb in verbs], stream), allow(["dynamodb:ListStreams"], every)]
+        return [allow([f"dynamodb:{verb}" for verb in verbs], stream), allow(["dynamodb:ListStreams"], self._every())]
+
+    def _every(self) -> str | Json:
+        """All streams of the table."""
+        table = {"Fn::Sub": f"${{{self.stream}.Arn}}/stream/*"}
+        return f"{self.stream.rpartition('/')[0]}/*" if self._by_arn else table
 
 
 def _table(arn: str) -> str:

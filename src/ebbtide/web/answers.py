@@ -4,30 +4,30 @@ from __future__ import annotations
 
 import re
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ebbtide import strictjson
 from ebbtide.result import Record, as_json
 from ebbtide.task import Task
 from ebbtide.triggers.http_problem import PROBLEM_TYPE, Problem
-from ebbtide.triggers.http_response import Response
+from ebbtide.triggers.http_response import SERVERS_OWN, Response
 from ebbtide.values_annotations import unwrapped
 
 JSON = "application/json"
 NOT_STORED = {"cache-control": "no-store"}
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
-_SERVERS_OWN = {"connection", "content-length", "date", "keep-alive", "transfer-encoding", "upgrade"}
 _WITHOUT_BODY = (204, 304)
 
 
 class Answer(NamedTuple):
-    """One answer. headers: names in small letters."""
+    """One answer. headers: names in small letters. cookies: values of Set-Cookie, one header each."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    cookies: Sequence[str] = ()
 
 
 class BadResponse(Exception):
@@ -76,15 +76,21 @@ def speaks_for_itself(annotation: Any) -> bool:
 
 def _of_response(response: Response) -> Answer:
     headers = {name.lower(): value for name, value in response.headers.items()}
-    for name, value in headers.items():
-        if name in _SERVERS_OWN:
+    for name, value in [*headers.items(), *(("set-cookie", cookie) for cookie in response.cookies)]:
+        if name in SERVERS_OWN:
             raise BadResponse(f"the header {name!r} is set by the server")
         if not (_TOKEN.fullmatch(name) and _VALUE.fullmatch(value)):
             raise BadResponse(f"the header {name!r}: {value!r} cannot be sent")
     if not 200 <= response.status <= 599:
         raise BadResponse(f"status {response.status} is not from 200 to 599")
+    kind, body = _sent(response)
+    return Answer(response.status, {**kind, **headers}, body, tuple(response.cookies))
+
+
+def _sent(response: Response) -> tuple[dict[str, str], bytes]:
+    """The body as bytes, and what kind it is if nothing else is said."""
     if response.body is None or response.status in _WITHOUT_BODY:
-        return Answer(response.status, headers, b"")
+        return {}, b""
     if isinstance(response.body, bytes):
-        return Answer(response.status, {"content-type": "application/octet-stream", **headers}, response.body)
-    return Answer(response.status, {"content-type": JSON, **headers}, strictjson.dumps(response.body).encode())
+        return {"content-type": "application/octet-stream"}, response.body
+    return {"content-type": JSON}, strictjson.dumps(response.body).encode()

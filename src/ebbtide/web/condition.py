@@ -18,7 +18,7 @@ def condition_of(app: App) -> dict[str, Any]:
         "status": "ok",
         "version": __version__,
         "app": app.name,
-        "queues": {name: _shown(total(broker.depth(name))) for name in app.queues},
+        "queues": {name: _shown(total(broker.depth(name))) for name, queue in app.queues.items() if queue.is_ours},
         "workers": broker.workers(),
     }
 

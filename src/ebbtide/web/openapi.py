@@ -14,15 +14,16 @@ from types import NoneType, UnionType
 from typing import Any
 
 from ebbtide.app import App
-from ebbtide.triggers.http_places import Place
+from ebbtide.triggers.http_places import WITH_BODY, Place
 from ebbtide.triggers.http_problem import PROBLEM_TYPE
 from ebbtide.triggers.http_response import Response
 from ebbtide.triggers.http_text import item_of, takes_text
 from ebbtide.values import codec_for
 from ebbtide.values_annotations import unwrapped
 from ebbtide.values_schema import Schema, Schemas, default_of
-from ebbtide.web.routes import Route
+from ebbtide.web.routes import Route, by_specificity, find
 
+_EVERY = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 _TEXT: Schema = {"type": "string"}
 _KEY: Schema = {
     "name": "Idempotency-Key",
@@ -120,12 +121,20 @@ def document(app: App, routes: Sequence[Route]) -> dict[str, Any]:
     schemas.named |= {"Problem": _PROBLEM, "Accepted": _ACCEPTED, "Result": _RESULT, "Health": _HEALTH}
     paths: dict[str, dict[str, Any]] = {}
     names: set[str] = {"health", "result"}
-    for route in routes:
+    for route in sorted(routes, key=lambda route: route.http.method == "ANY"):
         path = route.http.path.replace("+}", "}")
-        operation = {"operationId": _fresh(route, names), **_operation(route, schemas)}
-        paths.setdefault(path, {})[route.http.method.lower()] = operation
-    paths["/health"] = {"get": _own("health", "Whether the app is well, and how full its queues are.", "Health", [])}
-    paths["/results/{id}"] = {"get": _own("result", "What became of a stored call.", "Result", [_ID, _WAIT])}
+        for method in _EVERY if route.http.method == "ANY" else [route.http.method]:
+            if method.lower() not in paths.get(path, {}):
+                described = _loosely(route, method) if route.http.raw else _operation(route, schemas)
+                operation = {"operationId": _fresh(route, method, names), **described}
+                paths.setdefault(path, {})[method.lower()] = operation
+    well, became = "Whether the app is well, and how full its queues are.", "What became of a stored call."
+    for path, own in (
+        ("/health", _own("health", well, "Health", [])),
+        ("/results/{id}", _own("result", became, "Result", [_ID, _WAIT])),
+    ):
+        if find(by_specificity(routes), "GET", path.replace("{id}", "id")).route is None:
+            paths.setdefault(path, {})["get"] = own
     problem = {PROBLEM_TYPE: {"schema": _ref("Problem")}}
     return {
         "openapi": "3.1.0",
@@ -138,11 +147,11 @@ def document(app: App, routes: Sequence[Route]) -> dict[str, Any]:
     }
 
 
-def _fresh(route: Route, names: set[str]) -> str:
+def _fresh(route: Route, method: str, names: set[str]) -> str:
     """The task's name; of a task with several routes, the others with their method and path."""
     name = route.task.name
     if name in names:
-        name = re.sub(r"\W+", "_", f"{name}_{route.http.method.lower()}{route.http.path}").strip("_")
+        name = re.sub(r"\W+", "_", f"{name}_{method.lower()}{route.http.path}").strip("_")
     names.add(name)
     return name
 
@@ -157,17 +166,27 @@ def _operation(route: Route, schemas: Schemas) -> Schema:
     kinds = route.task.signature.shape.parameters
     rest = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     places = [(kinds[name], place) for name, place in route.http.places.items() if kinds[name].kind not in rest]
-    said = inspect.cleandoc(route.task.function.__doc__ or "")
-    summary, _, more = said.partition("\n")
-    about = {"summary": summary} if summary else {}
-    about |= {"description": said} if more.strip() else {}
     more_members = any(kind.kind is inspect.Parameter.VAR_KEYWORD for kind in kinds.values())
     texts = [(kind, place) for kind, place in places if place.where in ("path", "query", "header")]
-    operation: Schema = {**about, "parameters": [*(_parameter(*pair, schemas) for pair in texts), _KEY]}
+    operation: Schema = {**_about(route), "parameters": [*(_parameter(*pair, schemas) for pair in texts), _KEY]}
     body = _body(places, more_members, schemas)
     if body and route.http.method in ("POST", "PUT", "PATCH"):
         operation["requestBody"] = body
     return {**operation, "responses": {**_successes(route, schemas), **_problems()}}
+
+
+def _about(route: Route) -> Schema:
+    said = inspect.cleandoc(route.task.function.__doc__ or "")
+    summary, _, more = said.partition("\n")
+    return {**({"summary": summary} if summary else {}), **({"description": said} if more.strip() else {})}
+
+
+def _loosely(route: Route, method: str) -> Schema:
+    """An operation of a task that reads requests itself: what it takes and answers, nobody else knows."""
+    texts = [{"name": name, "in": "path", "required": True, "schema": _TEXT} for name in route.http.in_path]
+    body = {"requestBody": {"required": False, "content": {"*/*": {"schema": {}}}}} if method in WITH_BODY else {}
+    answer = {"default": {"description": "What the task answers."}}
+    return {**_about(route), "parameters": texts, **body, "responses": answer}
 
 
 def _parameter(kind: inspect.Parameter, place: Place, schemas: Schemas) -> Schema:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from ebbtide.app import App
@@ -35,8 +35,8 @@ def routes_of(app: App) -> list[Route]:
 
 
 def by_specificity(routes: Sequence[Route]) -> list[Route]:
-    """The order in which they are tried: a name goes before a parameter, from the left."""
-    return sorted(routes, key=lambda route: [_rank(segment) for segment in route.http.segments])
+    """The order in which they are tried: a name goes before a parameter, from the left; then a method before ANY."""
+    return sorted(routes, key=lambda route: ([_rank(one) for one in route.http.segments], route.http.method == "ANY"))
 
 
 def find(routes: Sequence[Route], method: str, raw_path: str) -> Found:
@@ -44,24 +44,26 @@ def find(routes: Sequence[Route], method: str, raw_path: str) -> Found:
     if not raw_path.startswith("/"):
         raise Problem(400, "the request's target must be a path that begins with a slash")
     segments = [percent_decoded(part, "path") for part in raw_path[1:].split("/")]
-    wanted = "GET" if method == "HEAD" else method
-    allowed: set[str] = set()
-    for own in _OWN:
-        if _is_own(own, segments):
-            if wanted == "GET":
-                return Found(None, own[0], {"id": segments[-1]})
-            allowed.add("GET")
-    for route in routes:
-        parameters = route.http.match(segments)
-        if parameters is not None:
-            if route.http.method == wanted:
-                return Found(route, "", parameters)
-            allowed.add(route.http.method)
+    there = list(_under(routes, segments))
+    for wanted in dict.fromkeys((method, "GET" if method == "HEAD" else method)):
+        if found := next((one for takes, one in there if takes in (wanted, "ANY")), None):
+            return found
+    allowed = {takes for takes, _ in there}
     if not allowed:
         raise Problem(404, "there is nothing under this path")
     allowed |= {"HEAD"} if "GET" in allowed else set()
     listed = ", ".join(sorted(allowed))
     raise Problem(405, f"this path takes {listed}", headers={"allow": listed})
+
+
+def _under(routes: Sequence[Route], segments: Sequence[str]) -> Iterator[tuple[str, Found]]:
+    """All that is under a path, each with its method, in the order in which a request means it."""
+    matching = [(route, route.http.match(segments)) for route in routes]
+    found = [Found(route, "", parameters) for route, parameters in matching if parameters is not None]
+    for raw in (True, False):
+        yield from ((one.route.http.method, one) for one in found if one.route and one.route.http.raw is raw)
+        if raw:
+            yield from (("GET", Found(None, own[0], {"id": segments[-1]})) for own in _OWN if _is_own(own, segments))
 
 
 def _is_own(own: tuple[str, ...], segments: Sequence[str]) -> bool:

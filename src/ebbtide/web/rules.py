@@ -45,7 +45,7 @@ def within_trace(task: Task[Any, Any, Any], event: Mapping[str, Any]) -> Task[An
 
 def key_of(event: Mapping[str, Any], route: Route) -> str | None:
     """The request's Idempotency-Key. Raises Problem for one that cannot be, or where no answer would be kept."""
-    key = event["headers"].get("idempotency-key")
+    key = None if route.http.raw else event["headers"].get("idempotency-key")
     if key is None:
         return None
     if not (0 < len(key) <= MAX_KEY and key.isascii() and key.isprintable() and " " not in key):

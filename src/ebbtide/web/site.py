@@ -15,7 +15,6 @@ from typing import Any
 
 from ebbtide.app import App
 from ebbtide.outcome import Succeeded
-from ebbtide.triggers.http_places import WITH_BODY
 from ebbtide.triggers.http_problem import Problem
 from ebbtide.web import answers, rules
 from ebbtide.web.answers import Answer, BadResponse
@@ -71,7 +70,7 @@ class Site:
         check_head(scope)
         announced = one_length(scope["headers"])
         found = find(self._routes, scope["method"], target_of(scope))
-        takes_body = found.route is not None and scope["method"] in WITH_BODY
+        takes_body = found.route is not None and found.route.http.takes_body(scope["method"])
         if announced and not takes_body:
             raise Problem(400, f"a {scope['method']} of this path takes no body", headers=CLOSE)
         limit = found.route.http.max_body if found.route and takes_body else 0
@@ -135,7 +134,8 @@ class Site:
 
 async def _send(send: Send, answer: Answer, receive: Receive) -> None:
     sized = answer.headers if answer.status == 204 else {**answer.headers, "content-length": str(len(answer.body))}
-    headers = [(name.encode("ascii"), value.encode("latin-1")) for name, value in sized.items()]
+    cookies = (("set-cookie", cookie) for cookie in answer.cookies)
+    headers = [(name.encode("ascii"), value.encode("latin-1")) for name, value in (*sized.items(), *cookies)]
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     if answer.headers.get("connection") == "close":
         await send({"type": "http.response.body", "body": answer.body, "more_body": True})

@@ -28,8 +28,12 @@ def test_an_error_comes_back_as_it_was(kind: str, said: str, trace: str, attempt
 
 
 def test_states_are_told_in_the_words_of_results() -> None:
-    told = [rows.record(("m1", "work", state, 1, 0.0, None, None, None, None)).status for state in range(5)]
+    told = [rows.record(("m1", "work", state, 1, 0.0, None, None, "null", None)).status for state in range(5)]
     assert told == [Status.READY, Status.READY, Status.RUNNING, Status.SUCCESSFUL, Status.FAILED]
+
+
+def test_what_is_done_without_a_value_has_failed_and_its_dead_letter_went_elsewhere() -> None:
+    assert rows.record(("m1", "work", 3, 1, 0.0, None, None, None, None)).status is Status.FAILED
 
 
 def test_no_age_is_below_zero_when_the_clock_went_back() -> None:

@@ -171,7 +171,8 @@ class SqliteBroker(Broker, DeadLetters, Records, Figures, Purgeable, Ticks):
         return self._database.writing(safe=False)
 
     def ack(self, settled: Sequence[Settlement]) -> int:
-        kept = [s for s in settled if s.report and s.report.keep]
+        kept = [s for s in settled if s.report and s.report.keep and s.report.error is None]
+        failed = [s for s in settled if s.report and s.report.keep and s.report.error]
         gone = [s for s in settled if not (s.report and s.report.keep)]
         large = [rows.held(s.delivery)[1] for s in settled if len(s.delivery.body) > payloads.INLINE]
         with self._database.writing(safe=bool(large)):  # a file may go once its row cannot come back
@@ -179,6 +180,7 @@ class SqliteBroker(Broker, DeadLetters, Records, Figures, Purgeable, Ticks):
             return self._settle(
                 settled,
                 (statements.KEEP, [rows.finished(s) for s in kept]),
+                (statements.FAIL, [rows.failed(s) for s in failed]),
                 (statements.DELETE, [rows.held(s.delivery) for s in gone]),
             )
 

@@ -60,6 +60,12 @@ def buried(settlement: Settlement) -> tuple[Any, ...]:
     return (*times, failure.attempt, told, error(settlement), *held(settlement.delivery))
 
 
+def failed(settlement: Settlement) -> tuple[Any, ...]:
+    """The parameters of FAIL."""
+    report = _report(settlement)
+    return ((report.finished_at or 0.0) + report.keep, *buried(settlement))
+
+
 def error(settlement: Settlement) -> str:
     """A report's error as the file keeps it."""
     failure = _report(settlement).error
@@ -72,8 +78,9 @@ def record(row: Sequence[Any]) -> Record:
     id, task, state, attempts, enqueued_at, started_at, finished_at, value, errors = row
     ended = state in (DONE, DEAD)
     begun = started_at if state not in (DELAYED, READY) else None
+    status = Status.FAILED if state == DONE and value is None else _STATUS[state]
     return Record(
-        id, task, _STATUS[state], attempts, enqueued_at, begun, finished_at if ended else None, value, _errors(errors)
+        id, task, status, attempts, enqueued_at, begun, finished_at if ended else None, value, _errors(errors)
     )
 
 

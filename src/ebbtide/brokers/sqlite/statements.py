@@ -35,6 +35,11 @@ KEEP = f"""
 update tasks set state = {DONE}, body = x'', outside = 0, holder = null, lease = null, suspect = 0,
     value = ?, started_at = ?, finished_at = ?, purge_at = ? {_HELD}
 """
+FAIL = f"""  -- its dead letter went elsewhere: a done row without a value
+update tasks set state = {DONE}, body = x'', outside = 0, holder = null, lease = null, suspect = 0, purge_at = ?,
+    started_at = ?, finished_at = ?, attempt = ?,
+    errors = case when ? then errors else json_insert(ifnull(errors, '[]'), '$[#]', json(?)) end {_HELD}
+"""
 DELETE = f"delete from tasks {_HELD}"
 AGAIN = f"""
 update tasks set state = ?, due = ?, holder = null, lease = null, suspect = 0,

@@ -75,7 +75,11 @@ class Deliveries:
         """These messages as deliveries, in their order. Reads the ledger once if one of them came before."""
         before = [one.id for one in taken if one.receives > 1]
         written = self._ledger.of(queue, before) if before else {}
-        return [self._one(queue, lane, one, written.get(one.id, Written()), now) for one in taken]
+        made = [self._one(queue, lane, one, written.get(one.id, Written()), now) for one in taken]
+        for delivery, one in zip(made, taken, strict=True):
+            if one.record:
+                vars(delivery)["record"] = one.record
+        return made
 
     def _one(self, queue: str, lane: int, taken: Taken, written: Written, now: float) -> Delivery:
         body = taken.body.encode("utf-8", "surrogatepass")

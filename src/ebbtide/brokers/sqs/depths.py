@@ -44,7 +44,7 @@ class Depths:
 
     def _dead(self, queue: str, lanes: int) -> list[int]:
         fifo = self._urls.queues[queue].fifo
-        alike = [other for other in self._urls.queues.values() if other.fifo == fifo]
+        alike = [other for other in self._urls.queues.values() if other.fifo == fifo and other.is_ours]
         try:
             held = sum(self._counts(self._urls.dead_letters(fifo)).values())
             if not held or (len(alike) == 1 and lanes == 1):

@@ -18,7 +18,8 @@ class Taken(NamedTuple):
     """One message as SQS hands it out, to a receiver or to Lambda.
 
     id: SQS's MessageId. handle: its ReceiptHandle. receives: its ApproximateReceiveCount, 1 for the first time.
-    source: the ARN of a queue that is none of this stage's; empty for the stage's own.
+    source: the ARN of a queue that is none of this stage's; empty for the stage's own. record: what Lambda's record
+    would say of it; a receiver's alone, for who gets it from Lambda has the record.
     """
 
     id: str
@@ -26,6 +27,7 @@ class Taken(NamedTuple):
     body: str
     receives: int
     source: str = ""
+    record: Record | None = None
 
 
 class Receipt(NamedTuple):

@@ -74,12 +74,13 @@ class Receiver:
             MaxNumberOfMessages=min(limit, ENTRIES),
             VisibilityTimeout=math.ceil(source.loan),
             WaitTimeSeconds=seconds,
-            MessageSystemAttributeNames=["ApproximateReceiveCount"],
+            MessageSystemAttributeNames=["ApproximateReceiveCount", "MessageGroupId", "SentTimestamp"],
         )
         taken = [_taken(message) for message in answer.get("Messages", [])]
         return self._deliveries.of(source.queue, source.lane, taken, self._now()) if taken else []
 
 
 def _taken(message: dict[str, Any]) -> Taken:
-    receives = int(message["Attributes"]["ApproximateReceiveCount"])
-    return Taken(message["MessageId"], message["ReceiptHandle"], message["Body"], receives)
+    id, handle, about = message["MessageId"], message["ReceiptHandle"], message["Attributes"]
+    record = {"eventSource": "aws:sqs", "messageId": id, "receiptHandle": handle, "attributes": about}
+    return Taken(id, handle, message["Body"], int(about["ApproximateReceiveCount"]), record=record)

@@ -34,8 +34,8 @@ class Urls:
 
     @property
     def kinds(self) -> list[bool]:
-        """The kinds of queues the app has: standard ones, FIFO ones, or both."""
-        return sorted({queue.fifo for queue in self.queues.values()})
+        """The kinds of queues the stage has: standard ones, FIFO ones, or both."""
+        return sorted({queue.fifo for queue in self.queues.values() if queue.is_ours})
 
     def origin(self, arn: str, function: str) -> tuple[str, int, bool]:
         """Queue and lane that an ARN names, and whether it is this stage's own; else what `function` runs, lane 0."""

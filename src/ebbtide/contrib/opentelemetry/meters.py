@@ -51,7 +51,7 @@ class Meters:
     def _depth(self, options: CallbackOptions) -> Iterable[Observation]:
         found: list[Observation] = []
         try:
-            for queue in self._app.queues:
+            for queue in [name for name, queue in self._app.queues.items() if queue.is_ours]:
                 whole = total(self._app.broker.depth(queue))
                 for state in ("ready", "delayed", "running", "dead"):
                     place = {"messaging.system": "ebbtide", "messaging.destination.name": queue, "ebbtide.state": state}
