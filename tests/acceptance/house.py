@@ -1,12 +1,15 @@
-"""The mail-order house of examples/orders, built and deployed by the commands a user types, to one MiniStack."""
+"""An app of examples/, built and deployed by the commands a user types, to one MiniStack; first the house of orders."""
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from email.message import Message
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, TypeVar
@@ -47,8 +50,8 @@ def until(found: Callable[[], T], seconds: float = PATIENCE) -> T:
 def as_ministack_judges(found: Any) -> Any:
     """The policies of a template where MiniStack's IAM is not AWS's.
 
-    It comes by plain HTTP, so what refuses that goes; and it asks for actions such as sqs:SendMessageBatch, which AWS
-    does not have: there a batch needs what a single message needs.
+    It comes by plain HTTP, so what refuses that goes; it asks for actions such as sqs:SendMessageBatch, which AWS does
+    not have: there a batch needs what a single message needs; and it takes every schedule to be in the group `default`.
     """
     if isinstance(found, list):
         return [as_ministack_judges(one) for one in found if not (isinstance(one, dict) and one.get("Sid") == TLS)]
@@ -58,16 +61,23 @@ def as_ministack_judges(found: Any) -> Any:
     if "Effect" in made and "Action" in made:
         actions = [made["Action"]] if isinstance(made["Action"], str) else made["Action"]
         made["Action"] = actions + [f"{action}Batch" for action in actions if action in BATCHED]
+        if actions == ["scheduler:CreateSchedule"]:
+            made["Resource"] = {"Fn::Sub": re.sub("schedule/[^/]+/", "schedule/default/", made["Resource"]["Fn::Sub"])}
     return made
 
 
 class House:
-    """The deployed app, and what is done with it."""
+    """The deployed app, and what is done with it. Another one than that of orders says so in a class of its own."""
+
+    example = EXAMPLE
+    target = TARGET
+    stage = STAGE
+    logs: tuple[str, ...] = tuple(f"/aws/lambda/orders-{STAGE}-{queue}" for queue in ("orders", "mail", "parcels"))
 
     def __init__(self, server: Server, folder: Path) -> None:
         self.server, self.folder = server, folder
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "EBBTIDE_"))}
-        self._environment = {**kept, **server.credentials, "COLUMNS": "120"}
+        self.environment = {**kept, **server.credentials, "COLUMNS": "120"}
         self.built = folder / "adapted"
         self.outputs: dict[str, str] = {}
         session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=server.region)
@@ -82,7 +92,7 @@ class House:
         done = subprocess.run(
             [sys.executable, "-m", "ebbtide.cli", *words],
             cwd=self.folder,
-            env=self._environment,
+            env=self.environment,
             input=input,
             capture_output=True,
             text=True,
@@ -93,41 +103,65 @@ class House:
 
     def ask(self, command: str, *words: str, code: int = 0) -> Any:
         """The JSON document of a command against the stage."""
-        return json.loads(self.run(command, TARGET, *words, "--stage", STAGE, "--json", code=code))
+        return json.loads(self.run(command, self.target, *words, "--stage", self.stage, "--json", code=code))
 
     def letters(self) -> list[dict[str, Any]]:
         """The stage's dead letters."""
-        found: list[dict[str, Any]] = json.loads(self.run("dlq", "list", TARGET, "--stage", STAGE, "--json"))
+        found: list[dict[str, Any]] = json.loads(self.run("dlq", "list", self.target, "--stage", self.stage, "--json"))
         return found
 
     def build(self, python: Path) -> None:
         """Build it, to run its functions in this interpreter."""
-        shutil.copytree(EXAMPLE, self.folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".ebbtide", "__py*"))
-        self.run("build", TARGET, "--stage", STAGE)
-        adapt(self.folder / ".ebbtide" / STAGE, self.built, python)
+        self.copy()
+        self.run("build", self.target, "--stage", self.stage)
+        self.adapt(self.folder / ".ebbtide" / self.stage, python)
+
+    def copy(self) -> None:
+        """Put the example into the folder."""
+        shutil.copytree(
+            self.example, self.folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".ebbtide", "__py*")
+        )
+
+    def adapt(self, built: Path, python: Path) -> None:
+        """Have what was built run here."""
+        adapt(built, self.built, python)
         template = json.loads((self.built / "template.json").read_text())
         (self.built / "template.json").write_text(json.dumps(as_ministack_judges(template)))
 
     def deploy(self, *words: str, code: int = 0) -> Any:
         built = ("--built", str(self.built))
-        return json.loads(self.run("deploy", TARGET, "--stage", STAGE, *built, "--json", *words, code=code))
+        return json.loads(self.run("deploy", self.target, "--stage", self.stage, *built, "--json", *words, code=code))
+
+    def bring_near(self) -> None:
+        """Have the one deployed schedule fire now: everything else of it stays as it is."""
+        scheduler = self.client("scheduler")
+        (one,) = scheduler.list_schedules()["Schedules"]
+        found = scheduler.get_schedule(GroupName=one["GroupName"], Name=one["Name"])
+        same = ("Name", "GroupName", "Target", "FlexibleTimeWindow", "State", "ActionAfterCompletion")
+        kept = {key: found[key] for key in same if key in found}
+        scheduler.update_schedule(**kept, ScheduleExpression=f"at({datetime.now(UTC):%Y-%m-%dT%H:%M:%S})")
 
     def post(self, path: str, body: Any) -> Any:
-        """What the API answers, which must be 200. It is called by a path: its host's name resolves nowhere here."""
+        """What the API answers, which must be 200."""
+        status, _, said = self.request("POST", path, json.dumps(body), {"content-type": "application/json"})
+        assert status == 200, said
+        return json.loads(said)
+
+    def request(
+        self, method: str, path: str, body: str | None = None, headers: Mapping[str, str] | None = None
+    ) -> tuple[int, Message, bytes]:
+        """Status, headers and body of the API's answer. It is called by a path: its host's name resolves nowhere."""
         api = self.outputs["ApiUrl"].partition("//")[2].partition(".")[0]
         connection = HTTPConnection(self.server.endpoint.removeprefix("http://"), timeout=PATIENCE)
-        headers = {"content-type": "application/json"}
-        connection.request("POST", f"/_aws/execute-api/{api}/$default/{path}", json.dumps(body), headers)
+        connection.request(method, f"/_aws/execute-api/{api}/$default/{path}", body, headers or {})
         answer = connection.getresponse()
         said = answer.read()
         connection.close()
-        assert answer.status == 200, said
-        return json.loads(said)
+        return answer.status, answer.headers, said
 
     def lines(self, task: str) -> list[dict[str, Any]]:
         """What the functions logged of calls of this task that succeeded."""
-        functions = [f"orders-{STAGE}-{queue}" for queue in ("orders", "mail", "parcels")]
-        found = read(self._account, functions, Wanted(task=task), time.time() - 600)
+        found = read(self._account, list(self.logs), Wanted(task=task), time.time() - 600)
         fields = [line.fields for line in found if line.fields]
         return [dict(one) for one in fields if one["event"] == "task" and one["status"] == "succeeded"]
 
@@ -144,4 +178,6 @@ class House:
 
     def call(self, *words: str) -> Any:
         """The record of one call, enqueued and waited for."""
-        return json.loads(self.run("enqueue", TARGET, *words, "--stage", STAGE, "--json", f"--wait={PATIENCE:g}"))
+        return json.loads(
+            self.run("enqueue", self.target, *words, "--stage", self.stage, "--json", f"--wait={PATIENCE:g}")
+        )

@@ -37,8 +37,7 @@ def _deployed(made: House) -> Iterator[House]:
     said = made.deploy("--yes")
     assert said["status"] == "deployed"
     made.outputs = said["outputs"]
-    (morning,) = made.client("scheduler").list_schedules(GroupName=f"orders-{STAGE}")["Schedules"]
-    _bring_near(made, morning["Name"])
+    made.bring_near()
     yield made
     made.run("destroy", TARGET, "--stage", STAGE, "--yes")
     assert _resources(made) == before
@@ -65,15 +64,6 @@ def _resources(house: House) -> dict[str, list[str]]:
 def _stacks(house: House) -> list[str]:
     found = house.client("cloudformation").list_stacks()["StackSummaries"]
     return [one["StackName"] for one in found if one["StackStatus"] != "DELETE_COMPLETE"]
-
-
-def _bring_near(house: House, name: str) -> None:
-    """Have a deployed schedule fire now: everything else of it stays as it is."""
-    scheduler, group = house.client("scheduler"), f"orders-{STAGE}"
-    found = scheduler.get_schedule(GroupName=group, Name=name)
-    same = ("Name", "GroupName", "Target", "FlexibleTimeWindow", "State", "ActionAfterCompletion")
-    kept = {key: found[key] for key in same if key in found}
-    scheduler.update_schedule(**kept, ScheduleExpression=f"at({datetime.now(UTC):%Y-%m-%dT%H:%M:%S})")
 
 
 def test_an_order_runs_through_two_queues_and_two_lanes(house: House) -> None:

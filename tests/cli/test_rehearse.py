@@ -8,10 +8,15 @@ import subprocess
 import sys
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.acceptance.house import runtime
 from tests.cli.conftest import Shop
+
+from ebbtide.cli import log_lines
+from ebbtide.cli.result import show_told
+from ebbtide.deploy.logs import Line
 
 PYTHON = runtime()
 pytestmark = pytest.mark.skipif(PYTHON is None, reason="needs .venvs/lambda, of this Python")
@@ -25,6 +30,11 @@ app = App("small", queues=[Queue("default", timeout=10)])
 @app.task(Http("GET", "/twice/{number}", authorization="public"))
 def twice(number: int) -> int:
     return 2 * number
+
+
+@app.task(queue=Queue("silent", timeout=10, results=0), retry=RetryPolicy(attempts=1))
+def silent(number: int) -> None:
+    1 / number
 
 
 @app.task(retry=RetryPolicy(attempts=2, base=0), takes_context=True)
@@ -63,6 +73,45 @@ def test_one_call_is_run_and_its_result_shown_and_what_went_wrong_on_the_way(fol
     assert "building for this machine" in remarks
     assert "created queue small-rehearsal-default" in remarks
     assert left(folder) == []
+
+
+def test_what_became_of_a_call_without_a_result_is_taken_from_the_log(folder: Path) -> None:
+    said, remarks = (process := started(folder, "--run", "silent", "0", "--json")).communicate(timeout=100)
+    assert process.returncode == 1, remarks
+    told = json.loads(said)
+    assert (told["task"], told["status"], told["attempts"]) == ("silent", "FAILED", 1)
+    assert told["error"] == {"type": "builtins.ZeroDivisionError", "message": "division by zero"}
+    assert "keeps no results" in remarks
+
+
+def line(**fields: Any) -> Line:
+    return Line(0.0, "f", "", {"event": "task", "level": "INFO", **fields})
+
+
+def test_only_the_end_of_that_very_task_is_its_end() -> None:
+    others = [line(id="b", status="failed"), line(id="a", status="retried"), Line(0.0, "f", "printed", None)]
+    assert log_lines.end_of("a", others) is None
+    assert log_lines.end_of("a", [*others, line(id="a", status="succeeded")]) == line(id="a", status="succeeded").fields
+
+
+@pytest.mark.parametrize(
+    ("fields", "code", "told"),
+    [
+        ({"status": "succeeded", "attempt": 2, "duration_ms": 1500.0}, 0, ["SUCCESSFUL", "1.5 s"]),
+        (
+            {"status": "failed", "attempt": 3, "error": {"type": "E", "message": "no"}},
+            1,
+            ["FAILED", "attempt 3: E: no"],
+        ),
+        (None, 3, ["READY"]),
+    ],
+)
+def test_what_the_log_tells_is_shown_as_a_result_is(
+    fields: dict[str, Any] | None, code: int, told: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert show_told("silent", "a", fields, machine=False) == code
+    said = capsys.readouterr().out
+    assert all(word in said for word in told), said
 
 
 def test_it_stays_shows_what_happens_and_leaves_nothing_behind(folder: Path) -> None:

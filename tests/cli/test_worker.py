@@ -49,6 +49,29 @@ def test_what_cannot_work_is_refused_with_one_line_and_exit_code_2(
     assert told in line
 
 
+@pytest.mark.parametrize(
+    ("queue", "told"),
+    [
+        ("runner='elsewhere'", "queue 'theirs' is run elsewhere, as its declaration says; a worker takes default"),
+        (
+            "dead_letters='reprot'",
+            "dead_letters='reprot'): app 'a' has no such task. Did you mean 'report'?",
+        ),
+    ],
+)
+def test_what_only_the_whole_app_shows_is_refused_as_well(shop: Shop, queue: str, told: str) -> None:
+    (shop.folder / "whole.py").write_text(
+        f"from ebbtide import App, Queue\napp = App('a', queues=[Queue('theirs', {queue})], broker='sqlite:///a.db')\n"
+        "@app.task\ndef report(): ...\n"
+    )
+    done = shop.call("worker", "whole:app", "-q", "theirs")
+    assert done.exit_code == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: ")
+    assert told in line
+    sys.modules.pop("whole", None)
+
+
 def test_an_app_on_memory_is_refused_with_the_cure(shop: Shop) -> None:
     (shop.folder / "shop_in_memory.py").write_text("from ebbtide import App\napp = App('a', broker='memory://')\n")
     done = shop.run("worker", "shop_in_memory:app")

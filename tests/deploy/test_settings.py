@@ -54,6 +54,26 @@ def refused(folder: Path, text: str, stage: str = "prod") -> list[str]:
     return str(refusal.value).splitlines()
 
 
+def test_an_app_may_bring_its_settings_itself(tmp_path: Path) -> None:
+    class Door(App):
+        def settings(self, stage: str, folder: Path) -> Settings:
+            return Settings(region="eu-west-1", source=f"{folder.name}/{stage}.json")
+
+    (tmp_path / "ebbtide.toml").write_text("region = 'us-east-1'", "utf-8")
+    found = settings_of(Door("shop"), "prod", tmp_path)
+    assert (found.region, found.source) == ("eu-west-1", f"{tmp_path.name}/prod.json")
+    with pytest.raises(DeclarationError, match="no name for a stage"):
+        settings_of(Door("shop"), "Prod-1", tmp_path)
+
+
+def test_managed_policies_are_arns_and_grow_from_level_to_level(tmp_path: Path) -> None:
+    read_only, tracing = "arn:aws:iam::aws:policy/ReadOnlyAccess", "arn:aws:iam::aws:policy/AWSXRayDaemonWriteAccess"
+    found = read(tmp_path, f"managed_policies = ['{read_only}']\n[queue.images]\nmanaged_policies = ['{tracing}']")
+    assert list(found.of("images").managed_policies) == [read_only, tracing]
+    assert list(found.of("mail").managed_policies) == [read_only]
+    assert "an ARN expected" in refused(tmp_path, "managed_policies = ['ReadOnlyAccess']")[0]
+
+
 @pytest.mark.parametrize(
     ("statement", "told"),
     [

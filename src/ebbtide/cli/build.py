@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Callable
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
@@ -16,7 +17,7 @@ from ebbtide.cli.output import answer_fields, answer_json
 from ebbtide.cli.steps import steps
 from ebbtide.cli.words import counted, one_line
 from ebbtide.connect.target import load
-from ebbtide.deploy.artefacts import Architecture
+from ebbtide.deploy.artefacts import Architecture, Image
 from ebbtide.deploy.bundle.archive import Archive
 from ebbtide.deploy.bundle.build import Bundle, Wanted, bundle
 from ebbtide.deploy.bundle.code import Chosen
@@ -38,13 +39,19 @@ LONGEST = 1_000
 
 
 class Options(NamedTuple):
-    """What the command line says; None leaves it to the settings. output: default .ebbtide/STAGE."""
+    """What the command line says; None leaves it to the settings. output: default .ebbtide/STAGE. uri: of an image that
+    is there already. For other front doors: template: the file it is written to, default one in `output`; whole: the
+    name of one archive for all; finish: what is done with the template before it is written."""
 
     output: Path | None = None
     architecture: Architecture | None = None
     python: str | None = None
     image: bool = False
     fresh: bool = False
+    uri: str | None = None
+    template: Path | None = None
+    whole: str | None = None
+    finish: Callable[[dict[str, Any]], dict[str, Any]] = dict
 
 
 AS_SET = Options()
@@ -76,7 +83,7 @@ def command(target: str, stage: str, as_json: bool, **given: Any) -> None:
     their own, the project's code and Ebbtide beside it, all with bytecode. The same files give the same bytes.
     """
     with redirect_stdout(sys.stderr):  # whatever the user's module prints is no part of the answer
-        app = load(target)
+        app = load(target, stage)
     try:
         built = build(app, target, stage, Options(**given))
     finally:
@@ -106,11 +113,13 @@ def build(app: App, target: str, stage: str, options: Options = AS_SET) -> Path:
     wanted = _wanted(settings, options)
     _check(app, stage, settings)
     with steps() as say:
-        _keep_out_of_git(ours)
+        keep_out_of_git(ours)
         made = bundle(project, wanted, output, ours / "cache", say)
         say("writing the template")
-        document = template(app, target, stage, settings, made.artefacts)
-        written(output / TEMPLATE, document)
+        place = (options.template or output / TEMPLATE).absolute()
+        place.parent.mkdir(parents=True, exist_ok=True)
+        document = template(app, target, stage, settings, made.artefacts.seen_from(place.parent))
+        written(place, options.finish(document))
         written(output / SUMMARY, _summary(app, target, stage, made))
     return output
 
@@ -131,16 +140,23 @@ def _project(target: str) -> Project:
     assert file  # noqa: S101 - it holds an App
     project = project_of(module, Path(file), Path.cwd())
     loaded = [getattr(each, "__file__", None) for each in list(sys.modules.values())]
-    return project._replace(needed=needed(project.imports, filter(None, loaded)))
+    return project._replace(needed=needed(project.root, filter(None, loaded)))
 
 
 def _wanted(settings: Settings, options: Options) -> Wanted:
     architecture = options.architecture or settings.architecture
     return Wanted(
         runtime(options.python or settings.python, architecture),
-        Chosen(tuple(settings.include), tuple(settings.exclude)),
+        Chosen(
+            tuple(settings.include),
+            tuple(settings.exclude),
+            None if settings.only is None else tuple(settings.only),
+            tuple(settings.vendor),
+        ),
         fresh=options.fresh,
         image=options.image,
+        uri=None if options.image else options.uri or settings.image,
+        whole=options.whole,
     )
 
 
@@ -151,7 +167,7 @@ def written(path: Path, document: Any) -> None:
     os.replace(made, path)
 
 
-def _keep_out_of_git(folder: Path) -> None:
+def keep_out_of_git(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / ".gitignore").exists():
         (folder / ".gitignore").write_text("*\n", "utf-8")
@@ -167,10 +183,14 @@ def _summary(app: App, target: str, stage: str, made: Bundle) -> dict[str, Any]:
         "architecture": made.artefacts.architecture,
         "runtime": made.artefacts.runtime,
         "files": {archive.path.name: _described(archive) for archive in archives},
-        "image": made.artefacts.image and {"folder": made.artefacts.image.folder.name, "tag": made.artefacts.image.tag},
+        "image": made.artefacts.image and _image(made.artefacts.image),
         "dependencies_from": made.source,
         "packages": made.packages,
     }
+
+
+def _image(made: Image) -> dict[str, str]:
+    return {"uri": made.uri} if made.uri else {"folder": made.folder.name, "tag": made.tag}
 
 
 def _described(archive: Archive) -> dict[str, Any]:

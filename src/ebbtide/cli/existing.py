@@ -22,7 +22,7 @@ def _named(trigger: object) -> Iterator[Existing]:
         yield Existing("bucket", trigger.name)
     elif isinstance(trigger, Topic) and trigger.existing:
         yield Existing("topic", trigger.name)
-    elif isinstance(trigger, ForeignQueue):
-        yield Existing("queue", trigger.queue)
-    elif isinstance(trigger, TableStream) and trigger.stream.startswith("arn:"):
-        yield Existing("table", trigger.stream)
+    elif isinstance(trigger, ForeignQueue) and trigger.existing:
+        yield Existing("queue", trigger.existing)
+    elif isinstance(trigger, TableStream) and trigger.existing:
+        yield Existing("table", trigger.existing)

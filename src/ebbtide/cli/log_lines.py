@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +12,9 @@ from ebbtide.cli.output import console
 from ebbtide.cli.words import printable, span
 from ebbtide.deploy.logs import Line
 
+ENDS = ("succeeded", "skipped", "failed")
+"""What is said of a task that will not be run again."""
+
 _STYLES = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "bold red", "DEBUG": "dim"}
 
 
@@ -19,6 +22,12 @@ def show(line: Line) -> None:
     """Print one line."""
     level = line.fields["level"] if line.fields else ""
     console().print(Text(written(line), style=_STYLES.get(level, "" if line.fields else "dim")))
+
+
+def end_of(id: str, lines: Iterable[Line]) -> Mapping[str, Any] | None:
+    """What is told of the end of the task with that id; None if it has not ended by these lines."""
+    told = (line.fields for line in lines if line.fields and line.fields["event"] == "task")
+    return next((one for one in told if one.get("id") == id and one.get("status") in ENDS), None)
 
 
 def written(line: Line) -> str:

@@ -54,30 +54,30 @@ def command(
 
     Oldest first. Lambda's own lines (START, REPORT) are shown unless a task, an id or a level is asked for.
     """
-    functions = _functions(app, place, queues)  # a typo is told without asking AWS
+    groups = _groups(app, place, queues)  # a typo is told without asking AWS
     wanted = Wanted(app.task_named(task).name if task else None, id, level, grep)
     here = account_of(region, endpoint_url)
     begin = time.time() - since
     if not following:
-        found = read(here, functions, wanted, begin)
+        found = read(here, groups, wanted, begin)
         for line in found:
             _show(line, as_json)
-        if not found and not is_there(here, functions):
+        if not found and not is_there(here, groups):
             raise DeployError(f"there is no log of {place.prefix} in {here.where}; 'ebbtide deploy' makes the stage")
         if not found:
-            note(f"no such line in the log of {', '.join(functions)} since then; --since looks further back")
+            note(f"no such line in {', '.join(groups)} since then; --since looks further back")
         return
-    for lines in follow(here, functions, wanted, begin):
+    for lines in follow(here, groups, wanted, begin):
         for line in lines:
             _show(line, as_json)
 
 
-def _functions(app: App, place: Place, queues: tuple[str, ...]) -> list[str]:
+def _groups(app: App, place: Place, queues: tuple[str, ...]) -> list[str]:
     for name in queues:
         if name not in app.queues:
             raise TargetError(f"app {app.name!r} has no queue {name!r}.{nearest(name, app.queues)}")
     chosen = queues or [queue.name for queue in app.queues.values() if queue.runner == "lambda"]
-    return [place.function(app.queues[name]) for name in chosen]
+    return [place.log_group(app.queues[name]) for name in chosen]
 
 
 def _show(line: Line, as_json: bool) -> None:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import platform
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -64,10 +64,10 @@ COMMANDS = {
 
 
 class Told(click.ClickException):
-    """Any error of a command, as one line and an exit code."""
+    """Any error of a command, as one line and an exit code. by: the command line that shows where it arose."""
 
-    def __init__(self, error: Exception) -> None:
-        where = f"{type(error).__name__}: {error} ('ebbtide --traceback ...' shows where)"
+    def __init__(self, error: Exception, by: str = "ebbtide --traceback ...") -> None:
+        where = f"{type(error).__name__}: {error} ({by!r} shows where)"
         super().__init__(str(error) if isinstance(error, EbbtideError) else where)
         self.code = 2 if isinstance(error, _WRONGLY_ASKED) else 1
 
@@ -75,14 +75,18 @@ class Told(click.ClickException):
 class Commands(click.Group):
     """The group of all commands; ends every one of them with an exit code."""
 
+    known: Mapping[str, Entry] = COMMANDS
+    shows_where = "ebbtide --traceback ..."
+    """With this, which sets the group's parameter `traceback`, an error is shown with its traceback."""
+
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
+        return list(self.known)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
+        if cmd_name not in self.known:
             return None
         try:
-            command: click.Command = COMMANDS[cmd_name].load().command
+            command: click.Command = self.known[cmd_name].load().command
         except ModuleNotFoundError as error:
             if (error.name or "").partition(".")[0] not in ("boto3", "botocore"):
                 raise
@@ -92,13 +96,13 @@ class Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args[0] not in COMMANDS:
-            raise click.UsageError(f"there is no command {args[0]!r}.{nearest(args[0], COMMANDS)}", ctx)
+        if args[0] not in self.known:
+            raise click.UsageError(f"there is no command {args[0]!r}.{nearest(args[0], self.known)}", ctx)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([(name, entry.help) for name, entry in COMMANDS.items()])
+            formatter.write_dl([(name, entry.help) for name, entry in self.known.items()])
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -110,7 +114,7 @@ class Commands(click.Group):
                 traceback.print_exception(error)
             elif isinstance(error, TargetBroken):
                 click.echo(printable(error.traceback), err=True, nl=False)
-            raise Told(error) from error
+            raise Told(error, self.shows_where) from error
 
     def main(self, *args: Any, **extra: Any) -> Any:
         """Run and exit; a command's return value is the exit code."""

@@ -21,7 +21,6 @@ from ebbtide.cli.stages import called, region_of, stage_url
 from ebbtide.connect.target import load
 from ebbtide.errors import TargetError
 from ebbtide.figures import Figures
-from ebbtide.physical import Place, stage_name
 from ebbtide.purge import Purgeable
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -52,7 +51,7 @@ def takes_app(command: Command) -> Command:
             raise click.UsageError("--broker and --stage both say where the queues are; give one")
         if stage is None and (region or endpoint_url):
             raise click.UsageError(f"{'--region' if region else '--endpoint-url'} says nothing without --stage")
-        app = _loaded(target)
+        app = _loaded(target, stage)
         url = broker if stage is None else stage_url(stage, region_of(app, stage, region), endpoint_url)
         if url is not None:
             app.use(url)
@@ -72,8 +71,8 @@ def takes_stage(command: Command) -> Command:
     @_elsewhere
     @functools.wraps(command)
     def with_stage(target: str, stage: str, region: str | None, **options: Any) -> Any:
-        app = _loaded(target)
-        place = Place(app.name, stage_name(stage))
+        app = _loaded(target, stage)
+        place = app.place(stage)
         try:
             return command(app=app, target=target, place=place, region=region_of(app, stage, region), **options)
         finally:
@@ -92,9 +91,9 @@ def _elsewhere(command: Command) -> Command:
     return region(endpoint(command))
 
 
-def _loaded(target: str) -> App:
+def _loaded(target: str, stage: str | None) -> App:
     with redirect_stdout(sys.stderr):  # whatever the user's module prints is no part of the answer
-        return load(target)
+        return load(target, stage)
 
 
 def broker_of(app: App) -> Broker:

@@ -37,7 +37,8 @@ def main() -> int:
         app: App = load(given["target"])
         if given["broker"]:
             app.use(given["broker"])
-        queues = [app.queues[name] for name in given["queues"] or app.queues]
+        wanted = given["queues"] or [queue.name for queue in app.queues.values() if queue.is_ours]
+        queues = [app.queues[name] for name in wanted]
         settings = Settings(**given["settings"])
         worker = Worker(app, queues, settings, Reporter(log), trouble)
         scheduler = Scheduler(app, lambda said: log.warning("%s", said, extra={"event": "ticks_missed"}), trouble)

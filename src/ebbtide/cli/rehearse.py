@@ -23,7 +23,7 @@ from ebbtide.cli.options import duration
 from ebbtide.cli.output import answer, answer_fields, note
 from ebbtide.cli.parameters import AnyTask
 from ebbtide.cli.rehearsed import REGION, Rehearsed, rehearsed
-from ebbtide.cli.result import show
+from ebbtide.cli.result import show, show_told
 from ebbtide.cli.stages import region_of
 from ebbtide.cli.words import one_line
 from ebbtide.connect.target import load
@@ -33,7 +33,7 @@ from ebbtide.deploy.logs import follow as follow_logs
 from ebbtide.deploy.stack.destroy import Member, members
 from ebbtide.deploy.stack.state import find
 from ebbtide.errors import UnknownResult
-from ebbtide.physical import Place, stage_name
+from ebbtide.physical import Place
 
 HERE: Architecture = "arm64" if platform.machine().lower() in ("arm64", "aarch64") else "x86_64"
 ALARMING = ("WARNING", "ERROR", "CRITICAL")
@@ -94,21 +94,21 @@ def command(
     account, as far as triggers name it, is made anew. Nothing is left behind.
     """
     with redirect_stdout(sys.stderr):  # whatever the user's module prints is no part of the answer
-        app = load(target)
+        app = load(target, stage)
     chosen = app.task_named(task) if task else None
     if words and chosen is None:
         raise click.UsageError(f"{words[0]!r} belongs to no task; give --run TASK")
     call = from_words(chosen, words, None, None) if chosen else Arguments([], {})
     if chosen is not None:
         chosen.signature.unpack(*call)  # what is wrong with it is told before anything is started
-    place = Place(app.name, stage_name(stage))
+    place = app.place(stage)
     folder = built or build(app, target, stage, _for_here(place, python))
     signal.signal(signal.SIGTERM, _interrupt)
-    functions = [place.function(queue) for queue in app.queues.values() if queue.runner == "lambda"]
+    groups = [place.log_group(queue) for queue in app.queues.values() if queue.runner == "lambda"]
     with rehearsed(app, place, folder, region_of(app, stage, region), runtime_python) as made:
         if chosen is not None:
-            return _one(chosen, call, made, functions, timeout, as_json)
-        _stay(app, place, target, made, functions)
+            return _one(chosen, call, made, groups, timeout, as_json)
+        _stay(app, place, target, made, groups)
     return 0
 
 
@@ -117,27 +117,33 @@ def _for_here(place: Place, python: str | None) -> Options:
     return Options(output=FOLDER / f"{place.stage}-here", architecture=HERE, python=python)
 
 
-def _one(task: AnyTask, call: Arguments, made: Rehearsed, functions: list[str], timeout: float, as_json: bool) -> int:
-    """Run one call, with what goes wrong meanwhile on standard error."""
+def _one(task: AnyTask, call: Arguments, made: Rehearsed, groups: list[str], timeout: float, as_json: bool) -> int:
+    """Run one call, with what goes wrong meanwhile on standard error.
+
+    What became of it is told by its result, or by the log if its queue keeps none.
+    """
     args, kwargs = task.signature.unpack(*call)
     handle = task.enqueue(*args, **kwargs)
     note(f"enqueued {handle.id}")
-    until = time.monotonic() + timeout
-    for lines in follow_logs(made.here, functions, Wanted(), time.time() - 60, PAUSE):
+    until, kept, ended = time.monotonic() + timeout, task.queue.results > 0, None
+    for lines in follow_logs(made.here, groups, Wanted(), time.time() - 60, PAUSE):
         for line in lines:
             if not line.platform and (line.fields is None or line.fields["level"] in ALARMING):
                 note(log_lines.written(line))
-        if handle.refresh().is_finished or time.monotonic() > until:
+        ended = ended or log_lines.end_of(handle.id, lines)
+        if (handle.refresh().is_finished if kept else ended) or time.monotonic() > until:
             break
-    return show(handle.record, as_json)
+    if not kept:
+        note(f"queue {task.queue.name!r} keeps no results; this is what its log says")
+    return show(handle.record, as_json) if kept else show_told(task.name, handle.id, ended, as_json)
 
 
-def _stay(app: App, place: Place, target: str, made: Rehearsed, functions: list[str]) -> None:
+def _stay(app: App, place: Place, target: str, made: Rehearsed, groups: list[str]) -> None:
     stack = find(made.here, made.stack)
     assert stack is not None  # noqa: S101 - it was deployed just now
     _tell_where(place, target, made, members(made.here, stack))
     try:
-        for lines in follow_logs(made.here, functions, Wanted(), time.time() - 60, PAUSE):
+        for lines in follow_logs(made.here, groups, Wanted(), time.time() - 60, PAUSE):
             for line in lines:
                 if not line.platform:
                     log_lines.show(line)

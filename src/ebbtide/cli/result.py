@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -66,6 +67,23 @@ def show(record: Record, machine: bool) -> int:
     )
     show_errors(record.errors)
     return EXIT_CODES[record.status]
+
+
+def show_told(task: str, id: str, fields: Mapping[str, Any] | None, machine: bool) -> int:
+    """Print what a log tells of a task's end, None if it tells of none; the exit code this stands for."""
+    status = Status.READY if fields is None else Status.FAILED if fields["status"] == "failed" else Status.SUCCESSFUL
+    told = fields or {}
+    error: Mapping[str, str] = told.get("error") or {}
+    attempts, took = told.get("attempt", 0), told.get("duration_ms")
+    if machine:
+        known = {"id": id, "task": task, "status": status.value, "attempts": attempts}
+        answer_json({**known, "duration_ms": took, "error": error or None})
+        return EXIT_CODES[status]
+    answer_fields([("task", task), ("id", id), ("status", status.value), ("attempts", attempts)])
+    answer_fields([("took", "" if took is None else span(took / 1_000))])
+    if error:
+        answer(f"\nattempt {attempts}: {error.get('type')}: {error.get('message')}", "red")
+    return EXIT_CODES[status]
 
 
 def show_errors(errors: tuple[TaskError, ...]) -> None:

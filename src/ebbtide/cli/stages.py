@@ -35,10 +35,13 @@ def called(broker: Broker) -> str:
 
 
 def queues_of(app: App, broker: Broker) -> list[Queue]:
-    """All queues; on a stage without `default` if no task is in it, for then no template makes it."""
+    """All queues; of a stage those that its template makes: not `default` if no task is in it, nor what is run
+    elsewhere."""
+    queues = list(app.queues.values())
+    if not isinstance(broker, SqsBroker):
+        return queues
     used = {task.queue.name for task in app.tasks.values()}
-    everywhere = not isinstance(broker, SqsBroker)
-    return [queue for queue in app.queues.values() if everywhere or queue.name in used or queue.name != "default"]
+    return [queue for queue in queues if queue.is_ours and (queue.name in used or queue.name != "default")]
 
 
 def _project() -> Path:

@@ -17,6 +17,7 @@ from ebbtide.cli.http import address, listen, routes_of, url_of, web_command
 from ebbtide.cli.options import broker_of, duration
 from ebbtide.cli.telling import teller
 from ebbtide.connect.target import load
+from ebbtide.dead_letters import check
 from ebbtide.errors import TargetError
 from ebbtide.names import nearest
 from ebbtide.runners.logs import FORMS
@@ -66,6 +67,7 @@ def command(target: str, **options: Any) -> None:
     """Run the tasks of the app TARGET (module:app)."""
     app = load(target)
     try:
+        check(app)
         options["queues"] = _queues(app, options["queues"])
         if options["broker"]:
             app.use(options["broker"])
@@ -108,8 +110,13 @@ def supervise(target: str, listening: socket.socket | None, routes: list[str], *
 
 
 def _queues(app: App, wanted: str | None) -> list[str]:
-    names = [name.strip() for name in (wanted or "").split(",") if name.strip()] or list(app.queues)
+    ours = [queue.name for queue in app.queues.values() if queue.is_ours]
+    names = [name.strip() for name in (wanted or "").split(",") if name.strip()] or ours
     for name in names:
         if name not in app.queues:
             raise TargetError(f"app {app.name!r} has no queue {name!r}.{nearest(name, app.queues)}")
+        if name not in ours:
+            raise TargetError(
+                f"queue {name!r} is run elsewhere, as its declaration says; a worker takes {', '.join(ours)}"
+            )
     return names

@@ -70,18 +70,17 @@ class Wanted(NamedTuple):
 
 
 def read(
-    account: Account, functions: Sequence[str], wanted: Wanted, since: float, until: float | None = None
+    account: Account, groups: Sequence[str], wanted: Wanted, since: float, until: float | None = None
 ) -> list[Line]:
-    """The lines of these functions from one moment (seconds since 1970) to another, in order. Raises DeployError."""
-    found = (line for function in functions for _, line in _lines(account, function, wanted.pattern, since, until))
+    """The lines of these log groups from one moment (seconds since 1970) to another, in order. Raises DeployError."""
+    found = (line for group in groups for _, line in _lines(account, group, wanted.pattern, since, until))
     return sorted((line for line in found if wanted(line)), key=lambda line: line.at)
 
 
-def is_there(account: Account, functions: Sequence[str]) -> bool:
-    """Whether one of these functions has a log, which a deployment makes. Raises DeployError."""
-    for function in functions:
-        name = f"/aws/lambda/{function}"
-        with told(f"looking for the log of {function}"):
+def is_there(account: Account, groups: Sequence[str]) -> bool:
+    """Whether one of these log groups is there, which a deployment makes. Raises DeployError."""
+    for name in groups:
+        with told(f"looking for the log {name}"):
             found = account.client("logs").describe_log_groups(logGroupNamePrefix=name)["logGroups"]
         if any(group["logGroupName"] == name for group in found):
             return True
@@ -89,14 +88,14 @@ def is_there(account: Account, functions: Sequence[str]) -> bool:
 
 
 def follow(
-    account: Account, functions: Sequence[str], wanted: Wanted, since: float, pause: float = PAUSE
+    account: Account, groups: Sequence[str], wanted: Wanted, since: float, pause: float = PAUSE
 ) -> Iterator[list[Line]]:
     """The lines from a moment on, look by look, for ever; what a look finds is in order. Raises DeployError."""
     shown: dict[str, float] = {}
     while True:
         fresh = []
-        for function in functions:
-            for id, line in _lines(account, function, wanted.pattern, since, None):
+        for group in groups:
+            for id, line in _lines(account, group, wanted.pattern, since, None):
                 if id not in shown:
                     shown[id] = line.at
                     fresh.append(line)
@@ -106,10 +105,9 @@ def follow(
         time.sleep(pause)
 
 
-def _lines(
-    account: Account, function: str, pattern: str, since: float, until: float | None
-) -> Iterator[tuple[str, Line]]:
-    asked: dict[str, Any] = {"logGroupName": f"/aws/lambda/{function}", "startTime": int(since * 1_000)}
+def _lines(account: Account, group: str, pattern: str, since: float, until: float | None) -> Iterator[tuple[str, Line]]:
+    function = group.rpartition("/")[2]
+    asked: dict[str, Any] = {"logGroupName": group, "startTime": int(since * 1_000)}
     if until is not None:
         asked["endTime"] = int(until * 1_000)
     if pattern:

@@ -64,10 +64,10 @@ def make(tmp_path: Path, wheelhouse: Path, cache: Path) -> Make:
 def unpacked(made: Bundle, folder: Path) -> Path:
     """As AWS unpacks it: `task` is /var/task, `opt` is /opt; nobody may write there."""
     assert made.code
-    assert made.dependencies
     for archive, name in ((made.code, "task"), (made.dependencies, "opt")):
-        with ZipFile(archive.path) as opened:
-            opened.extractall(folder / name)
+        if archive:
+            with ZipFile(archive.path) as opened:
+                opened.extractall(folder / name)
     for path in [*folder.rglob("*"), folder]:
         path.chmod(0o555 if path.is_dir() else 0o444)
     return folder
@@ -120,9 +120,37 @@ def test_nothing_of_this_machine_and_no_secret_is_in_it(
                 assert str(ROOT).encode() not in data, name
 
 
+def names(made: Bundle) -> list[str]:
+    assert made.code
+    with ZipFile(made.code.path) as opened:
+        return opened.namelist()
+
+
+def test_one_archive_holds_code_dependencies_and_what_is_vendored_the_nearer_first(tmp_path: Path, make: Make) -> None:
+    for root in ("app", "elsewhere"):
+        project(tmp_path / root, {"shop.py": APP, "requirements.txt": "greetings\npillow\n", "other.py": ""})
+        project(tmp_path / root, {"src/rates.json": "{}", "vendor/tables/__init__.py": "", "vendor/bin/cut": "#!\n"})
+        project(tmp_path / root, {"vendor/greetings.py": "def hello(name): return name\n", "vendor/.env": "A=1"})
+    chosen = Chosen(only=("shop.py", "src"), vendor=("vendor", "nowhere"))
+    one = make("one", whole="deployment.zip", chosen=chosen)
+    other = make("other", root="elsewhere", whole="deployment.zip", chosen=chosen)
+    held = names(one)
+    assert {"shop.py", "src/rates.json", "tables/__init__.py", "bin/cut", "pillow/_speed.so"} <= set(held)
+    assert "ebbtide/on_lambda/entry.py" in held
+    assert not [name for name in held if name.startswith(("vendor/", "other.py", ".env"))]
+    with ZipFile(one.artefacts.code) as opened:
+        assert opened.read("greetings.py") == b"def hello(name): return name\n"
+    assert (tmp_path / "one" / "deployment.zip").read_bytes() == (tmp_path / "other" / "deployment.zip").read_bytes()
+    assert (one.dependencies, one.artefacts.dependencies, other.dependencies) == (None, None, None)
+    assert [path.name for path in (tmp_path / "one").iterdir()] == ["deployment.zip"]
+
+
 @pytest.mark.skipif(LAMBDA is None, reason="needs .venvs/lambda, of this Python")
-def test_it_runs_where_nobody_may_write_with_what_lambda_brings_along(tmp_path: Path, make: Make) -> None:
-    unpacked(make(architecture="x86_64"), tmp_path / "var")
+@pytest.mark.parametrize("whole", [None, "deployment.zip"])
+def test_it_runs_where_nobody_may_write_with_what_lambda_brings_along(
+    tmp_path: Path, make: Make, whole: str | None
+) -> None:
+    unpacked(make(architecture="x86_64", whole=whole), tmp_path / "var")
     before = sorted(path for path in (tmp_path / "var").rglob("*"))
     environment = {
         "EBBTIDE_TARGET": "shop:app",

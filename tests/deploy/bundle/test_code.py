@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tests.deploy.bundle.wheels import project
 
-from ebbtide.deploy.bundle.code import Chosen, code_of
+from ebbtide.deploy.bundle.code import Chosen, code_of, vendored
 from ebbtide.deploy.bundle.project import Project, needed
 from ebbtide.deploy.bundle.wrong import BundleError
 
@@ -45,6 +45,18 @@ def test_of_a_src_layout_what_is_in_src_goes_in(tmp_path: Path) -> None:
         tmp_path, {"src/shop/__init__.py": "", "src/shop/a.txt": "", "setup.py": "", "notes/x": "", "src/two.py": ""}
     )
     assert names(tmp_path, imports="src") == ["shop/__init__.py", "shop/a.txt", "two.py"]
+
+
+def test_an_app_may_say_what_alone_goes_in_beside_what_importing_it_has_loaded(tmp_path: Path) -> None:
+    files = ["shop.py", "notes.py", "src/a.py", "src/tests/b.py", "mail/__init__.py", "mail/later.py", "other/c.py"]
+    project(tmp_path, dict.fromkeys([*files, "vendor/six.py", "vendor/tests/x.py", "data/a.csv"], ""))
+    loaded = needed(tmp_path, [str(tmp_path / name) for name in ("shop.py", "mail/__init__.py", "vendor/tests/x.py")])
+    given = Project(tmp_path, tmp_path, loaded)
+    chosen = Chosen(only=("src",), vendor=("vendor", "nowhere"), include=("data/*.csv",))
+    found = [entry.name for entry in code_of(given, chosen, lambda _: None, tmp_path / "out")]
+    assert found == ["data/a.csv", "mail/__init__.py", "mail/later.py", "shop.py", "src/a.py"]
+    (inside,) = vendored(given, chosen, lambda _: None, tmp_path / "out")
+    assert [entry.name for entry in inside] == ["six.py", "tests/x.py"]
 
 
 def test_include_brings_back_what_is_left_out_and_what_is_beside_src(tmp_path: Path) -> None:

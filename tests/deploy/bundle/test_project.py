@@ -15,6 +15,12 @@ def test_the_project_is_the_nearest_folder_that_says_what_it_needs(tmp_path: Pat
     assert project_of("shop", here / "shop.py", here) == Project(root / "service", here)
 
 
+def test_the_settings_of_async_lambda_tell_a_project_too(tmp_path: Path) -> None:
+    project(tmp_path, {"pyproject.toml": "", "service/.async_lambda/config.json": "{}", "service/app.py": ""})
+    here = tmp_path / "service"
+    assert project_of("app", here / "app.py", here) == Project(here, here)
+
+
 def test_without_such_a_file_it_is_the_working_directory(tmp_path: Path) -> None:
     project(tmp_path, {"shop/jobs.py": "", "shop/__init__.py": ""})
     assert project_of("shop.jobs", tmp_path / "shop" / "jobs.py", tmp_path) == Project(tmp_path, tmp_path)

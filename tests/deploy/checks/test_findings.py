@@ -464,6 +464,8 @@ def test_a_policy_by_a_wildcard_is_warned_of() -> None:
 
 def test_what_the_settings_pass_through_is_told_on_its_line(tmp_path: Path) -> None:
     text = """
+    [queue.mail]
+    managed_policies = ["arn:aws:iam::aws:policy/ReadOnlyAccess"]
     [[queue.mail.policies]]
     Effect = "Allow"
     Action = "s3:*"
@@ -476,10 +478,10 @@ def test_what_the_settings_pass_through_is_told_on_its_line(tmp_path: Path) -> N
     (tmp_path / "ebbtide.toml").write_text(dedent(text))
     app = shop(Queue("mail"))
     told = found(app, settings_of(app, "prod", tmp_path))
-    assert ("ebbtide.toml", 7, True) in [(one.file, one.line, one.error) for one in told]
+    assert ("ebbtide.toml", 9, True) in [(one.file, one.line, one.error) for one in told]
     (tmp_path / "ebbtide.toml").write_text(dedent(text).replace("1000", "10"))
     told = found(app, settings_of(app, "prod", tmp_path))
-    assert {(one.line, one.message.rpartition(" (")[2]) for one in told} >= {(2, "T3)"), (8, "T15)")}
+    assert {(one.line, one.message.rpartition(" (")[2]) for one in told} >= {(3, "T2)"), (4, "T3)"), (10, "T15)")}
 
 
 def test_a_known_secret_anywhere_in_the_template_is_warned_of() -> None:

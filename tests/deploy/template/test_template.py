@@ -14,6 +14,7 @@ from tests.deploy.template.translated import translated
 
 from ebbtide.app import App
 from ebbtide.deploy.artefacts import Artefacts
+from ebbtide.deploy.checks import findings
 from ebbtide.deploy.settings import FunctionSettings, Settings
 from ebbtide.deploy.template import template
 from ebbtide.errors import DeclarationError
@@ -62,6 +63,14 @@ def test_sam_translates_it_and_attaches_nothing(example: Example) -> None:
         id for id, made in after["Resources"].items() if id not in ours and made["Type"] != "AWS::Lambda::LayerVersion"
     ]
     assert added == []
+
+
+def test_a_role_has_managed_policies_only_where_the_settings_name_them() -> None:
+    arn = "arn:aws:iam::aws:policy/AWSXRayDaemonWriteAccess"
+    tracing = Settings(queues={"mail": FunctionSettings(managed_policies=[arn])})
+    app = shop(Queue("mail"), Queue("web"))
+    assert properties(app, "MailRole", tracing)["ManagedPolicyArns"] == [arn]
+    assert "ManagedPolicyArns" not in properties(app, "WebRole", tracing)
 
 
 def test_it_is_plain_json_and_the_same_each_time() -> None:
@@ -275,3 +284,84 @@ def test_a_function_is_told_the_names_of_the_tables_whose_streams_it_reads() -> 
     told = {name: properties(app, name)["Environment"]["Variables"] for name in ("DefaultFunction", "OtherFunction")}
     assert told["DefaultFunction"]["EBBTIDE_TABLE_Orders"] == {"Ref": "Orders"}
     assert "EBBTIDE_TABLE_Orders" not in told["OtherFunction"]
+
+
+# Queues of other systems, and dead letters that a task takes
+
+
+def sent_to(app: App) -> tuple[list[Any], list[Any]]:
+    """Where the function of queue `mail`, and the scheduler, may send."""
+    resources = made(app)["Resources"]
+    found = []
+    for role in ("MailRole", "StageScheduler"):
+        statements = resources[role]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
+        found.append(next(said["Resource"] for said in statements if said["Sid"] == "Send"))
+    return found[0], found[1]
+
+
+def test_nothing_is_made_for_a_queue_that_another_system_runs_but_the_right_to_send_to_it() -> None:
+    without, app = made(shop(Queue("mail"))), shop(Queue("mail"), Queue("theirs", runner="elsewhere", lanes=2))
+    assert made(app)["Resources"].keys() == without["Resources"].keys()
+    assert made(app)["Outputs"] == without["Outputs"]
+    arn = "arn:${AWS::Partition}:sqs:${AWS::Region}:${AWS::AccountId}:shop-prod-theirs"
+    for sent in sent_to(app):
+        assert sent[-2:] == [{"Fn::Sub": arn}, {"Fn::Sub": f"{arn}-lane1"}]
+
+
+def test_no_fifo_dead_letters_are_made_for_a_fifo_queue_that_another_system_runs() -> None:
+    app = shop(Queue("mail"), Queue("theirs", runner="elsewhere", fifo=True))
+    assert "StageDeadLettersFifo" not in made(app)["Resources"]
+
+
+def target(app: App, id: str) -> Any:
+    return properties(app, id)["RedrivePolicy"]["deadLetterTargetArn"]
+
+
+def test_what_sqs_gives_up_goes_to_the_queue_of_the_task_that_takes_the_dead_letters() -> None:
+    app = shop(Queue("mail", dead_letters="of_late", lanes=2), Queue("late", lanes=2))
+    assert target(app, "MailQueue") == target(app, "MailLane1Queue") == {"Fn::GetAtt": ["LateQueue", "Arn"]}
+    assert target(app, "LateQueue") == {"Fn::GetAtt": ["StageDeadLetters", "Arn"]}
+    app = shop(Queue("mail", dead_letters="of_theirs"), Queue("theirs", runner="elsewhere"))
+    assert target(app, "MailQueue")["Fn::Sub"].endswith(":shop-prod-theirs")
+
+
+@pytest.mark.parametrize(
+    ("queues", "wrong"),
+    [
+        ([Queue("mail", dead_letters="of_lat"), Queue("late")], "no such task. Did you mean 'of_late'?"),
+        ([Queue("mail", dead_letters="of_late", fifo=True), Queue("late")], "can go to a FIFO queue only"),
+        ([Queue("mail", dead_letters="of_mail")], "they would come back, mail > mail"),
+    ],
+)
+def test_dead_letters_that_nobody_can_take_are_refused(queues: list[Queue], wrong: str) -> None:
+    with pytest.raises(DeclarationError) as refused:
+        made(shop(*queues))
+    assert wrong in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "queues",
+    [
+        (Queue("mail", dead_letters="of_late"), Queue("late"), Queue("theirs", runner="elsewhere", fifo=True)),
+        (Queue("mail", dead_letters="of_theirs", fifo=True), Queue("theirs", runner="elsewhere", fifo=True)),
+    ],
+)
+def test_the_checks_and_promises_hold_for_both(queues: tuple[Queue, ...]) -> None:
+    assert findings(shop(*queues), "prod", Settings()) == []
+
+
+def test_a_function_whose_invocations_hold_one_record_has_time_for_one() -> None:
+    app = shop(Queue("mail", timeout=70, batch=1), Queue("late", timeout=70), Queue("long", timeout=900, batch=1))
+    assert [properties(app, f"{name}Function")["Timeout"] for name in ("Mail", "Late", "Long")] == [72, 142, 900]
+    assert [properties(app, f"{name}Queue")["VisibilityTimeout"] for name in ("Mail", "Late")] == [432, 852]
+
+
+def test_an_invocation_of_tasks_that_gather_holds_a_batch_however_long_they_take() -> None:
+    app = App("shop", queues=[Queue("mail", timeout=600, batch=7), Queue("late", timeout=600, batch=7)])
+
+    @app.task(queue="mail", gathers=True)
+    def note(numbers: list[int]) -> None: ...
+
+    app.task(queue="late", name="of_late")(_work)
+    assert properties(app, "MailQueueMapping")["BatchSize"] == 7
+    assert properties(app, "LateQueueMapping")["BatchSize"] == 1

@@ -1,6 +1,9 @@
 """Which files of the project go into the bundle: all below its import folder but what is left out, and what `include`
 names.
 
+Where the app says so, of the import folder only what it names goes in, beside the app's own module and what importing
+that has loaded; and the contents of its vendor folders stand at the top of the bundle.
+
 `exclude` goes before `include`, and that before what is left out by itself, unless importing the app has loaded it: a
 package may well be called `tests`. A secret never goes in.
 """
@@ -22,10 +25,13 @@ Say = Callable[[str], None]
 
 
 class Chosen(NamedTuple):
-    """What the settings say. Patterns as in `patterns.py`, from the project's folder."""
+    """What the settings say. Patterns as in `patterns.py`, from the project's folder. only: names at the top of the
+    import folder, None for all. vendor: folders in the project's, which need not be there."""
 
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    only: tuple[str, ...] | None = None
+    vendor: tuple[str, ...] = ()
 
 
 def code_of(project: Project, chosen: Chosen, say: Say, output: Path, bounds: Bounds = BOUNDS) -> list[Entry]:
@@ -38,9 +44,13 @@ def code_of(project: Project, chosen: Chosen, say: Say, output: Path, bounds: Bo
     prefix = "" if above == "." else f"{above}/"
 
     used = _with_their_folders(project)
+    tops = None if chosen.only is None else {*chosen.only, *(name.partition("/")[0] for name in used)}
+    vendors = {project.root / folder for folder in chosen.vendor}
 
     def left_out(name: str) -> bool:
         path = project.imports / name
+        if path in vendors or (tops is not None and name.partition("/")[0] not in tops):
+            return True
         if excluded(prefix + name):
             if name in used:
                 raise BundleError(f"`exclude` leaves out {prefix}{name}, which importing the app needs: correct it")
@@ -59,9 +69,19 @@ def code_of(project: Project, chosen: Chosen, say: Say, output: Path, bounds: Bo
     return sorted(found.values())
 
 
+def vendored(project: Project, chosen: Chosen, say: Say, output: Path, bounds: Bounds = BOUNDS) -> list[list[Entry]]:
+    """The files of each vendor folder that is there, named from it on. Raises BundleError."""
+    found = []
+    for folder in (project.root / name for name in chosen.vendor):
+        if folder.is_dir():
+            inside = frozenset(path for path in project.needed if path.is_relative_to(folder))
+            found.append(code_of(Project(folder, folder, inside), Chosen(), say, output, bounds))
+    return found
+
+
 def _with_their_folders(project: Project) -> set[str]:
     """What importing the app has loaded goes in, whatever it is called; by name, with the folders it is in."""
-    files = [path.relative_to(project.imports) for path in project.needed]
+    files = [path.relative_to(project.imports) for path in project.needed if path.is_relative_to(project.imports)]
     return {each.as_posix() for file in files for each in (file, *file.parents) if each.name}
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import zipfile
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any, NamedTuple
 
 from ebbtide.deploy.bundle.archive import Archive, written
 from ebbtide.deploy.bundle.bytecode import Compiler, bytecode
+from ebbtide.deploy.bundle.entry import Entry
 from ebbtide.deploy.bundle.interpreter import interpreter
 from ebbtide.deploy.bundle.making import beside, making
 from ebbtide.deploy.bundle.requirements import Source, pins_boto3, requirements_of
@@ -57,6 +59,19 @@ def layer_of(source: Source, root: Path, runtime: Runtime, cache: Path, boto3: b
         _keep(made, place)
     _forget(cache)
     return _known(place) or made
+
+
+def unpacked(archive: Archive, folder: Path) -> list[Entry]:
+    """The layer's files, bytecode included, as they would stand at the top of an archive. folder: an empty one."""
+    with zipfile.ZipFile(archive.path) as packed:  # made by us
+        return [
+            Entry(
+                one.filename.removeprefix("python/"),
+                Path(packed.extract(one, folder)),
+                bool(one.external_attr >> 16 & 0o111),
+            )
+            for one in packed.infolist()
+        ]
 
 
 def _installed(source: Source, root: Path, runtime: Runtime, boto3: bool, folder: Path) -> Path:

@@ -8,7 +8,10 @@ from ebbtide.deploy.bundle.entry import Entry
 from ebbtide.deploy.bundle.tree import Tree
 
 PACKAGE = Path(__file__).resolve().parents[2]
-LEFT_OUT = frozenset({"cli", "deploy", "console", "web/server.py", "web/process.py"})
+LEFT_OUT = frozenset(
+    {"cli", "deploy", "console", "web/server.py", "web/process.py"}
+    | {"contrib/async_lambda/cli", "contrib/async_lambda/config"}
+)
 """What needs libraries that are not in a bundle; nothing else imports it."""
 
 

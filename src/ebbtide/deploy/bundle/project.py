@@ -12,12 +12,12 @@ from typing import NamedTuple
 
 from ebbtide.deploy.bundle.wrong import BundleError
 
-MARKERS = ("pyproject.toml", "requirements.txt", "ebbtide.toml")
+MARKERS = ("pyproject.toml", "requirements.txt", "ebbtide.toml", ".async_lambda/config.json")
 
 
 class Project(NamedTuple):
     """root: the project's folder. imports: the folder its modules are imported from, in it or the same. needed: files
-    below it that importing the app has loaded."""
+    below root that importing the app has loaded."""
 
     root: Path
     imports: Path
@@ -41,10 +41,10 @@ def project_of(module: str, file: Path, start: Path) -> Project:
     return Project(root, imports)
 
 
-def needed(imports: Path, loaded: Iterable[str]) -> frozenset[Path]:
+def needed(root: Path, loaded: Iterable[str]) -> frozenset[Path]:
     """Which of the loaded modules' files are the project's own, and no package's that is installed in its folder."""
     own = (Path(file).resolve() for file in loaded)
-    inside = ((path, path.relative_to(imports).parts) for path in own if path.is_relative_to(imports))
+    inside = ((path, path.relative_to(root).parts) for path in own if path.is_relative_to(root))
     return frozenset(
         path for path, parts in inside if "site-packages" not in parts and not any(p.startswith(".") for p in parts)
     )

@@ -25,7 +25,6 @@ from ebbtide.deploy.template import template
 from ebbtide.deploy.template.asked import asked_by
 from ebbtide.deploy.template.plan import Plan
 from ebbtide.errors import DeclarationError
-from ebbtide.physical import Place, stage_name
 
 __all__ = ["Finding", "findings"]
 
@@ -36,7 +35,7 @@ _ANY = Artefacts(Path("code.zip"), Path("dependencies.zip"), "arm64", "python3.1
 def findings(app: App, stage: str, settings: Settings) -> list[Finding]:
     """Everything that is wrong, by file and line; an app is fit to be built if no finding is an error."""
     on = subjects(app, stage, settings)
-    plan = Plan(app, "app:app", Place(app.name, stage_name(stage)), settings, _ANY)
+    plan = Plan(app, "app:app", app.place(stage), settings, _ANY)
     found = list(_declared(on, plan))
     try:
         found += of_routes(on, asked_by(plan).routes)

@@ -53,11 +53,13 @@ def of_no_type(on: Subjects, template: Mapping[str, Any]) -> Iterator[Finding]:
         yield on.setting("", said[-3:], message, cure)
 
 
-def about(on: Subjects, view: View, id: str, path: str, message: str, cure: str, *, error: bool = True) -> Finding:
-    """A finding on a resource: on the setting that changed it, or whose it is."""
+def about(
+    on: Subjects, view: View, id: str, path: str, message: str, cure: str, *, error: bool = True, key: str = ""
+) -> Finding:
+    """A finding on a resource: on the setting that changed it, or whose it is. key: of the settings, if it is known."""
     owner = view.resources[id].get("Metadata", {}).get("Ebbtide", {})
     kinds = {"AWS::Serverless::Function": "properties", QUEUE: "queue_properties", "AWS::IAM::Role": "policies"}
-    key = kinds.get(view.kind(id), "")
+    key = key or kinds.get(view.kind(id), "")
     queue = owner.get("queue", "")
     parts = tuple(path.split(".")) if path else ()
     for said in (("resources", id, "Properties", *parts), ("resources", id), (key, *parts)):

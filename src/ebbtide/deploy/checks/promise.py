@@ -10,11 +10,13 @@ from ebbtide.physical import Place
 
 
 class Stage(NamedTuple):
-    """A template and the stage it is for. public: route keys that the user said anybody may call."""
+    """A template and the stage it is for. public: route keys that the user said anybody may call. others: the queues of
+    other systems that the app sends to, as ARNs to be filled in by CloudFormation."""
 
     view: View
     place: Place
     public: frozenset[str] = frozenset()
+    others: frozenset[str] = frozenset()
 
 
 class Broken(NamedTuple):

@@ -75,7 +75,7 @@ def _mapping(on: Subjects, queue: Queue) -> Iterator[Finding]:
                 if limit < CONCURRENCY[0]
                 else f"make it {CONCURRENCY[1]:,} or less, or leave it out",
             )
-    if batch_size(queue) < queue.batch and queue.batch != Queue().batch:
+    if batch_size(on.app, queue) < queue.batch and queue.batch != Queue().batch:
         yield on.queue(
             queue.name,
             f"batch={queue.batch} becomes 1: a second task of {queue.timeout:g} seconds would not fit into the "

@@ -41,7 +41,7 @@ def of_routes(on: Subjects, routes: Sequence[Wanted]) -> Iterator[Finding]:
             yield on.task(
                 wanted.task,
                 f"{called}: API Gateway waits {PATIENCE} seconds, and the task may run {timeout:g}",
-                f"make it Http(..., asynchronous=True), or put it in a queue with a timeout of {PATIENCE} or less",
+                f"make its timeout {PATIENCE} or less, or have it answered before it has run (asynchronous=True)",
                 error=False,
             )
     yield from _results(on, routes, known)

@@ -19,6 +19,7 @@ from ebbtide.deploy.settings import FunctionSettings, Settings
 from ebbtide.deploy.template import template
 from ebbtide.deploy.template.api import public_routes
 from ebbtide.deploy.template.plan import Plan
+from ebbtide.deploy.template.receivers import receivers
 
 PROMISES: Mapping[str, Promise] = {
     "T1": safe_things.names_and_shape,
@@ -52,17 +53,18 @@ def broken(stage: Stage) -> Iterator[tuple[str, Broken]]:
 
 def of_promises(on: Subjects, plan: Plan, made: Mapping[str, Any]) -> Iterator[Finding]:
     """All findings on a template that goes against a promise."""
-    public = public_routes(plan)
+    public, others = public_routes(plan), frozenset(one["Fn::Sub"] for one in receivers(plan) if "Fn::Sub" in one)
     theirs = _added(plan)
     own = _template(plan, _without_changes(plan.settings, theirs))
-    ours = {one for one in broken(Stage(View(own), plan.place, public)) if one[1].id not in theirs}
+    ours = {one for one in broken(Stage(View(own), plan.place, public, others)) if one[1].id not in theirs}
     for number, (_, message) in sorted(ours):
         yield on.whole(f"{number}: {message}", "this is a fault of Ebbtide's; please report it")
     view = View(made)
-    for number, (id, message) in broken(Stage(view, plan.place, public)):
+    for number, (id, message) in broken(Stage(view, plan.place, public, others)):
         if (number, Broken(id, message)) not in ours and id in view.resources:
             cure = "leave it as it is if you mean it; otherwise narrow what the settings pass through"
-            yield about(on, view, id, "", f"{id} {message} ({number})", cure, error=False)
+            key = "managed_policies" if number == "T2" else ""
+            yield about(on, view, id, "", f"{id} {message} ({number})", cure, error=False, key=key)
 
 
 def _template(plan: Plan, settings: Settings) -> Mapping[str, Any]:
@@ -79,7 +81,7 @@ def _without_changes(settings: Settings, added: Mapping[str, Any]) -> Settings:
     """The settings without what they pass through to our resources."""
 
     def plain(said: FunctionSettings) -> FunctionSettings:
-        return said._replace(policies=(), properties={}, queue_properties={})
+        return said._replace(policies=(), managed_policies=(), properties={}, queue_properties={})
 
     queues = {name: plain(said) for name, said in settings.queues.items()}
     return settings._replace(resources=added, everywhere=plain(settings.everywhere), queues=queues)

@@ -53,11 +53,12 @@ def receives_its_own(stage: Stage) -> Iterator[Broken]:
 
 
 def sends_within_the_stage(stage: Stage) -> Iterator[Broken]:
-    """T6: a function and the scheduler send to queues of this template alone."""
+    """T6: a function and the scheduler send to queues of this template alone, and to those declared as others'."""
     for id, said in _allowed(stage):
         if "sqs:SendMessage" in said["Action"]:
             for resource in said["Resource"]:
-                if stage.view.kind(ref(resource)) != "AWS::SQS::Queue":
+                declared = isinstance(resource, Mapping) and resource.get("Fn::Sub") in stage.others
+                if not declared and stage.view.kind(ref(resource)) != "AWS::SQS::Queue":
                     yield Broken(id, f"may send to {resource}, which is none of this stage's queues")
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from ebbtide.deploy.checks.limits import MOST_OUTPUTS, MOST_RESOURCES, at
 from ebbtide.deploy.checks.promise import Broken, Stage
 from ebbtide.deploy.checks.view import FUNCTIONS, PSEUDO, listed, ref, statements, text
+from ebbtide.deploy.template.ids import dead_letters_id
 from ebbtide.deploy.template.plan import TABLE
 
 QUEUE, FIFTEEN_DAYS = "AWS::SQS::Queue", 14 * 86_400
@@ -18,13 +19,13 @@ PRIVATE = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "Restrict
 
 def names_and_shape(stage: Stage) -> Iterator[Broken]:
     """T1: every name carries app and stage, every reference leads somewhere, and CloudFormation has room for it all."""
-    view, prefix = stage.view, stage.place.prefix
+    view = stage.view
+    carried = {"${aws::stackname}", *(mark.lower().replace("_", "-") for mark in stage.place.marks)}
     for id, made in view.resources.items():
         if not re.fullmatch(r"[A-Za-z0-9]{1,255}", id, re.ASCII):
             yield Broken(id, "is no logical id")
         for name in NAMED:
             said = made.get("Properties", {}).get(name)
-            carried = {prefix.lower().replace("_", "-"), "${aws::stackname}"}
             if said is not None and ref(said) is None and not any(one in _plain(said) for one in carried):
                 yield Broken(id, f"{name} {text(said)!r} does not carry app and stage")
     known = {*view.resources, *view.template.get("Parameters", {}), *(f"AWS::{name}" for name in PSEUDO)}
@@ -54,12 +55,13 @@ def dead_letters(stage: Stage) -> Iterator[Broken]:
     """T12: what is received too often goes to the dead letters of its kind, which are kept as long as SQS can."""
     for id, said in stage.view.of(QUEUE):
         redrive = said.get("RedrivePolicy")
-        if id.startswith("StageDeadLetters"):
+        if id in _letters(stage):
             if said.get("MessageRetentionPeriod") != FIFTEEN_DAYS:
                 yield Broken(id, "does not keep its letters for 14 days")
             continue
-        to = stage.view.properties(ref((redrive or {}).get("deadLetterTargetArn")))
-        if not redrive or bool(to.get("FifoQueue")) != bool(said.get("FifoQueue")):
+        to = ref((redrive or {}).get("deadLetterTargetArn"))  # None for a queue that another system has
+        fifo = bool(stage.view.properties(to).get("FifoQueue")) if to else bool(said.get("FifoQueue"))
+        if not redrive or fifo != bool(said.get("FifoQueue")):
             yield Broken(id, "has no dead letters of its kind")
         elif not 1 <= redrive.get("maxReceiveCount", 0) <= 1000:
             yield Broken(id, f"gives up after {redrive.get('maxReceiveCount')} receives")
@@ -141,7 +143,7 @@ def alarms(stage: Stage) -> Iterator[Broken]:
         if said.get("Dimensions")
     }
     for id, _ in stage.view.of(QUEUE):
-        metric = "NumberOfMessagesVisible" if id.startswith("StageDeadLetters") else "AgeOfOldestMessage"
+        metric = "NumberOfMessagesVisible" if id in _letters(stage) else "AgeOfOldestMessage"
         if (id, f"Approximate{metric}") not in watched:
             yield Broken(id, f"nobody is told of its {metric}")
 
@@ -170,6 +172,10 @@ def routes(stage: Stage) -> Iterator[Broken]:
     for id, said in stage.view.of("AWS::Lambda::Permission"):
         if said["Principal"] == "*" or not said.get("SourceArn"):
             yield Broken(id, f"lets {said['Principal']} call {said['FunctionName']} from anywhere")
+
+
+def _letters(stage: Stage) -> set[str]:
+    return {dead_letters_id(stage.place, fifo) for fifo in (False, True)}
 
 
 def _only_by_tls(document: Mapping[str, Any], action: str) -> bool:

@@ -4,6 +4,6 @@ settings_of(app, "prod", folder) -> Settings
 """
 
 from ebbtide.deploy.settings.read import settings_of
-from ebbtide.deploy.settings.values import Api, FunctionSettings, Settings
+from ebbtide.deploy.settings.values import Api, Configured, FunctionSettings, Settings
 
-__all__ = ["Api", "FunctionSettings", "Settings", "settings_of"]
+__all__ = ["Api", "Configured", "FunctionSettings", "Settings", "settings_of"]

@@ -46,6 +46,7 @@ _SECRET = matching(REFERENCE, "a reference, as 'ssm:/shop/key' or 'secretsmanage
 _SECRETS = named(_SECRET)._replace(quiet=True)
 _VARIABLES = named(TEXT._replace(quiet=True))._replace(quiet=True)
 _ARN = matching(r"arn:[^\s]+", "an ARN")
+_ARNS = Kind("a list of ARNs", lambda value: isinstance(value, list), each=_ARN)
 _ACTIONS = Kind("text or a list of texts", lambda value: all(isinstance(one, str) for one in _listed(value)))
 _RESOURCES = Kind("an ARN or a list of them", lambda value: not isinstance(value, (int, float)) and PLAIN.holds(value))
 _STATEMENT = table_of(
@@ -91,7 +92,7 @@ KEYS: dict[str, Key] = {
     "secrets": Key(_SECRETS, False, "variables read at run time, as references"),
     "plain": Key(TEXTS, False, "names of variables that look like secrets and are none"),
     "tags": Key(TEXTS_BY_NAME, False, "of all that can have tags"),
-    "layers": Key(Kind("a list of ARNs", lambda value: isinstance(value, list), each=_ARN), False, "ARNs of layers"),
+    "layers": Key(_ARNS, False, "ARNs of layers"),
     "vpc": Key(
         table_of("subnets", "security_groups", subnets=TEXTS, security_groups=TEXTS),
         False,
@@ -101,6 +102,7 @@ KEYS: dict[str, Key] = {
     "log_level": Key(one_of("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"), False, "least level that is logged"),
     "metrics": Key(FLAG, False, "whether metrics are written, which CloudWatch charges for"),
     "policies": Key(_POLICIES, False, "IAM statements for the function's role"),
+    "managed_policies": Key(_ARNS, False, "ARNs of policies that the function's role has besides"),
     "properties": Key(TABLE, False, "of the `AWS::Serverless::Function`"),
     "queue_properties": Key(TABLE, False, "of each `AWS::SQS::Queue` of the queue"),
 }

@@ -18,7 +18,7 @@ from ebbtide.deploy.settings.file import Written, written
 from ebbtide.deploy.settings.keys import KEYS, LEVELS
 from ebbtide.deploy.settings.kinds import Wrong, wrong
 from ebbtide.deploy.settings.merge import Path, clashes, merge
-from ebbtide.deploy.settings.values import Api, FunctionSettings, Settings
+from ebbtide.deploy.settings.values import Api, Configured, FunctionSettings, Settings
 from ebbtide.errors import DeclarationError
 from ebbtide.names import nearest
 from ebbtide.physical import stage_name
@@ -31,11 +31,13 @@ _NARROW = {name: key for name, key in KEYS.items() if not key.wide}
 
 
 def settings_of(app: App, stage: str, folder: File) -> Settings:
-    """The settings of one stage, from the files in `folder`; the defaults if there are none.
+    """The settings of one stage, from the files in `folder`, or from the app if it brings them; else the defaults.
 
     Raises DeclarationError with all that is wrong, each with its file and line.
     """
     stage_name(stage)
+    if isinstance(app, Configured):
+        return app.settings(stage, folder)
     given = written(folder)
     given.refuse(_whole(given.content, app))
     given.refuse(_disagreements(given, app, stage))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 Json = dict[str, Any]
 _NONE: Mapping[str, Any] = MappingProxyType({})
@@ -15,8 +16,9 @@ class FunctionSettings(NamedTuple):
 
     environment: plain variables. secrets: variable to reference, `ssm:/shop/key` or `secretsmanager:shop/db#password`.
     plain: variables that are no secrets, whatever they look like.
-    layers: ARNs. vpc: `subnets` and `security_groups`, or empty. policies: IAM statements. properties: of the
-    `AWS::Serverless::Function`; queue_properties: of each of its `AWS::SQS::Queue`s. log_retention: days.
+    layers: ARNs. vpc: `subnets` and `security_groups`, or empty. policies: IAM statements. managed_policies: ARNs of
+    policies that the role has besides. properties: of the `AWS::Serverless::Function`; queue_properties: of each of its
+    `AWS::SQS::Queue`s. log_retention: days.
     """
 
     environment: Mapping[str, str] = _NONE
@@ -26,6 +28,7 @@ class FunctionSettings(NamedTuple):
     layers: Sequence[str] = ()
     vpc: Mapping[str, Sequence[str]] = _NONE
     policies: Sequence[Json] = ()
+    managed_policies: Sequence[str | Json] = ()
     properties: Mapping[str, Any] = _NONE
     queue_properties: Mapping[str, Any] = _NONE
     log_retention: int = 30
@@ -39,7 +42,7 @@ class Api(NamedTuple):
     may read results of asynchronous calls, as a route's authorization; default that of these calls."""
 
     cors: Mapping[str, Any] = _NONE
-    domain: Mapping[str, str] = _NONE
+    domain: Mapping[str, Any] = _NONE
     authorizers: Mapping[str, Mapping[str, Any]] = _NONE
     results: str | None = None
 
@@ -51,6 +54,9 @@ class Settings(NamedTuple):
     patterns of files for the bundle. kms_key: ARN of the key all data is encrypted with, None is AWS's own. alarms: ARN
     of the topic alarms go to. resources: CloudFormation resources by logical id, laid over ours. queues: by queue name;
     see `of`. source: the file, "" if there is none; lines: where what is said stands in it, by path.
+
+    What only other frameworks' files say: only: which names of the import folder go into the bundle, None is all;
+    vendor: folders whose contents go to its top; image: the URI of a container image that functions run instead of it.
     """
 
     region: str | None = None
@@ -62,6 +68,9 @@ class Settings(NamedTuple):
     alarms: str | None = None
     api: Api = Api()
     resources: Mapping[str, Json] = _NONE
+    only: Sequence[str] | None = None
+    vendor: Sequence[str] = ()
+    image: str | None = None
     everywhere: FunctionSettings = FunctionSettings()
     queues: Mapping[str, FunctionSettings] = _NONE
     source: str = ""
@@ -70,3 +79,11 @@ class Settings(NamedTuple):
     def of(self, queue: str) -> FunctionSettings:
         """The settings of one queue and its function."""
         return self.queues.get(queue, self.everywhere)
+
+
+@runtime_checkable
+class Configured(Protocol):
+    """An app that brings its settings itself, from files of another framework."""
+
+    def settings(self, stage: str, folder: Path) -> Settings:
+        """Those of a stage. folder: the project's. Raises DeclarationError with all that is wrong."""

@@ -6,6 +6,7 @@ template(app, "shop:app", "prod", settings, artefacts) -> dict
 from __future__ import annotations
 
 from ebbtide.app import App
+from ebbtide.dead_letters import check
 from ebbtide.deploy.artefacts import Artefacts
 from ebbtide.deploy.settings import Settings
 from ebbtide.deploy.settings.merge import merge
@@ -18,14 +19,15 @@ from ebbtide.deploy.template.queues import queues
 from ebbtide.deploy.template.scheduler import scheduler
 from ebbtide.deploy.template.storage import storage
 from ebbtide.errors import DeclarationError
-from ebbtide.physical import Place, stage_name
 
 __all__ = ["template"]
 
 
 def template(app: App, target: str, stage: str, settings: Settings, artefacts: Artefacts) -> Json:
-    """The template of one stage. target: `shop:app`. Raises DeclarationError for a bad stage name."""
-    plan = Plan(app, target, Place(app.name, stage_name(stage)), settings, artefacts)
+    """The template of one stage. target: `shop:app`. Raises DeclarationError for a bad stage name, and for what only
+    the whole app shows, as dead letters that no task takes."""
+    check(app)
+    plan = Plan(app, target, app.place(stage), settings, artefacts)
     asked = asked_by(plan)
     resources = {
         **storage(plan),

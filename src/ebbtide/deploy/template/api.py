@@ -9,8 +9,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ebbtide.deploy.template.asked import Wanted, asked_by
+from ebbtide.deploy.template.ids import function_id
 from ebbtide.deploy.template.logical import logical
-from ebbtide.deploy.template.plan import API, GOES, Json, Plan, arn, function_id, resource, sub
+from ebbtide.deploy.template.plan import API, GOES, Json, Plan, arn, resource, sub
 from ebbtide.queue import Queue
 
 RESULTS = "GET /results/{id}"
@@ -145,7 +146,7 @@ def _domain(plan: Plan) -> dict[str, Json]:
 
 
 def _behind(plan: Plan, queue: Queue) -> dict[str, Json]:
-    function, about = function_id(queue), {"queue": queue.name}
+    function, about = function_id(plan.place, queue), {"queue": queue.name}
     calls = f"arn:${{AWS::Partition}}:execute-api:${{AWS::Region}}:${{AWS::AccountId}}:${{{API}}}/*/*"
     integration = {
         "ApiId": {"Ref": API},

@@ -10,16 +10,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ebbtide.deploy.settings.merge import clashes, merge, without_repeats
+from ebbtide.deploy.template.ids import dead_letters_id, function_id, queue_id
 from ebbtide.deploy.template.logical import logical
-from ebbtide.deploy.template.plan import (
-    SCHEDULER,
-    SCHEDULES,
-    Json,
-    Plan,
-    dead_letters_id,
-    function_id,
-    queue_id,
-)
+from ebbtide.deploy.template.plan import SCHEDULER, SCHEDULES, Json, Plan
 from ebbtide.errors import DeclarationError
 from ebbtide.trigger import Asked, Route, Target
 
@@ -58,13 +51,13 @@ def asked_by(plan: Plan) -> Gathered:
             to = Target(
                 id,
                 plan.place,
-                queue_id(task.queue),
-                function_id(task.queue),
+                queue_id(plan.place, task.queue),
+                function_id(plan.place, task.queue),
                 task.queue.fifo,
                 task.name,
                 SCHEDULER,
                 SCHEDULES,
-                dead_letters_id(fifo=False),
+                dead_letters_id(plan.place, fifo=False),
             )
             asked = trigger.asks(to)
             _add(all_of_it, asked, plan, to, task.queue.name)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from ebbtide.deploy.settings import FunctionSettings
 from ebbtide.deploy.settings.merge import merge
+from ebbtide.deploy.template.ids import dead_letters_id, function_id, mapping_id, queue_id, role_id
 from ebbtide.deploy.template.logical import logical
 from ebbtide.deploy.template.permissions import statements
 from ebbtide.deploy.template.plan import (
@@ -16,11 +17,8 @@ from ebbtide.deploy.template.plan import (
     Plan,
     arn,
     batch_size,
-    dead_letters_id,
-    function_id,
     function_timeout,
     policy,
-    queue_id,
     resource,
 )
 from ebbtide.queue import Queue
@@ -38,8 +36,8 @@ def functions(plan: Plan, asked: Mapping[str, Sequence[Json]], told: Mapping[str
 
 
 def _function(plan: Plan, queue: Queue, asked: Sequence[Json], told: Json) -> dict[str, Json]:
-    ident, about, said = logical(queue.name), {"queue": queue.name}, plan.of(queue)
-    role, log, name = f"{ident}Role", f"{ident}Log", plan.place.function(queue)
+    about, said = {"queue": queue.name}, plan.of(queue)
+    function, role, log = function_id(plan.place, queue), role_id(plan.place, queue), f"{logical(queue.name)}Log"
     lambda_assumes = {
         "Effect": "Allow",
         "Principal": {"Service": "lambda.amazonaws.com"},
@@ -50,7 +48,7 @@ def _function(plan: Plan, queue: Queue, asked: Sequence[Json], told: Json) -> di
         log: resource(
             "AWS::Logs::LogGroup",
             {
-                "LogGroupName": f"/aws/lambda/{name}",
+                "LogGroupName": plan.place.log_group(queue),
                 "RetentionInDays": said.log_retention,
                 **plan.with_key("KmsKeyId"),
                 "Tags": plan.tag_list(said.tags),
@@ -63,20 +61,22 @@ def _function(plan: Plan, queue: Queue, asked: Sequence[Json], told: Json) -> di
             {
                 "AssumeRolePolicyDocument": policy([lambda_assumes]),
                 "Policies": [{"PolicyName": "tasks", "PolicyDocument": may}],
+                **({"ManagedPolicyArns": list(said.managed_policies)} if said.managed_policies else {}),
                 "Tags": plan.tag_list(said.tags),
             },
             about,
         ),
-        function_id(queue): resource(
+        function: resource(
             "AWS::Serverless::Function",
             merge(_properties(plan, queue, said, role, log, told), dict(said.properties)),
             about,
         ),
     }
-    if image := plan.artefacts.image:  # where `sam build` finds what to make it of
-        context = {"Dockerfile": image.dockerfile, "DockerContext": image.folder.name, "DockerTag": image.tag}
-        made[function_id(queue)]["Metadata"] |= context
-    return made | {f"{queue_id(queue, lane)}Mapping": _mapping(queue, lane) for lane in range(queue.lanes)}
+    image = plan.artefacts.image
+    if image and not image.uri:  # where `sam build` finds what to make it of
+        context = {"Dockerfile": image.dockerfile, "DockerContext": image.folder.as_posix(), "DockerTag": image.tag}
+        made[function]["Metadata"] |= context
+    return made | {mapping_id(plan.place, queue, lane): _mapping(plan, queue, lane) for lane in range(queue.lanes)}
 
 
 def _properties(plan: Plan, queue: Queue, said: FunctionSettings, role: str, log: str, told: Json) -> Json:
@@ -90,13 +90,13 @@ def _properties(plan: Plan, queue: Queue, said: FunctionSettings, role: str, log
         **_code(plan, said),
         "Architectures": [plan.artefacts.architecture],
         "MemorySize": queue.memory,
-        "Timeout": function_timeout(queue),
+        "Timeout": function_timeout(plan.app, queue),
         "Role": arn(role),
         "LoggingConfig": {"LogGroup": {"Ref": log}},
         "Environment": {"Variables": {**_environment(plan, queue, said), **told}},
         **plan.with_key("KmsKeyArn"),
         # For whoever calls the function asynchronously; what comes by a queue is set aside with its reason, by us.
-        "DeadLetterQueue": {"Type": "SQS", "TargetArn": arn(dead_letters_id(fifo=False))},
+        "DeadLetterQueue": {"Type": "SQS", "TargetArn": arn(dead_letters_id(plan.place, fifo=False))},
         # AWS would stop a chain of tasks after about 16 without a word; ours stops loops, and names their path.
         "RecursiveLoop": "Allow",
         **({"VpcConfig": vpc} if said.vpc else {}),
@@ -106,11 +106,13 @@ def _properties(plan: Plan, queue: Queue, said: FunctionSettings, role: str, log
 
 def _code(plan: Plan, said: FunctionSettings) -> Json:
     made = plan.artefacts
+    if made.image and made.image.uri:  # whoever made it may have had another handler in mind
+        return {"PackageType": "Image", "ImageUri": made.image.uri, "ImageConfig": {"Command": [HANDLER]}}
     if made.image:
         return {"PackageType": "Image", "ImageUri": f"{plan.place.prefix.lower()}:{made.image.tag}"}
     layers = [*([{"Ref": DEPENDENCIES}] if made.dependencies else []), *said.layers]
     return {
-        "CodeUri": made.code.name,
+        "CodeUri": made.code.as_posix(),
         "Handler": HANDLER,
         "Runtime": made.runtime,
         **({"Layers": layers} if layers else {}),
@@ -136,7 +138,7 @@ def _layer(plan: Plan) -> dict[str, Json]:
         return {}
     properties = {
         "LayerName": f"{plan.place.prefix}-dependencies",
-        "ContentUri": made.dependencies.name,
+        "ContentUri": made.dependencies.as_posix(),
         "CompatibleRuntimes": [made.runtime],
         "CompatibleArchitectures": [made.architecture],
         "RetentionPolicy": "Delete",
@@ -144,12 +146,12 @@ def _layer(plan: Plan) -> dict[str, Json]:
     return {DEPENDENCIES: resource("AWS::Serverless::LayerVersion", properties)}
 
 
-def _mapping(queue: Queue, lane: int) -> Json:
+def _mapping(plan: Plan, queue: Queue, lane: int) -> Json:
     limit = queue.limit(lane)
     properties: Json = {
-        "EventSourceArn": arn(queue_id(queue, lane)),
-        "FunctionName": {"Ref": function_id(queue)},
-        "BatchSize": batch_size(queue),
+        "EventSourceArn": arn(queue_id(plan.place, queue, lane)),
+        "FunctionName": {"Ref": function_id(plan.place, queue)},
+        "BatchSize": batch_size(plan.app, queue),
         "FunctionResponseTypes": ["ReportBatchItemFailures"],
         "Enabled": True,
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ebbtide.deploy.settings import FunctionSettings
+from ebbtide.deploy.template.ids import queue_id
 from ebbtide.deploy.template.plan import (
     BUCKET,
     SCHEDULER,
@@ -12,10 +13,9 @@ from ebbtide.deploy.template.plan import (
     Json,
     Plan,
     arn,
-    dead_letters_id,
-    queue_id,
     sub,
 )
+from ebbtide.deploy.template.receivers import receivers
 from ebbtide.physical import CLAIMS
 from ebbtide.queue import Queue
 
@@ -26,10 +26,7 @@ SEES_NETWORK = ("ec2:DescribeNetworkInterfaces",)
 
 def statements(plan: Plan, queue: Queue, log: str, asked: Sequence[Json]) -> list[Json]:
     """The role's statements. log: the logical id of its log group. asked: what its tasks' triggers need on top."""
-    own = [arn(queue_id(queue, lane)) for lane in range(queue.lanes)]
-    to = [arn(queue_id(other, lane)) for other, lane in plan.lanes()] + [
-        arn(dead_letters_id(fifo)) for fifo in plan.kinds
-    ]
+    own = [arn(queue_id(plan.place, queue, lane)) for lane in range(queue.lanes)]
     said = plan.of(queue)
     return [
         _allow("Log", ["logs:CreateLogStream", "logs:PutLogEvents"], arn(log)),
@@ -38,7 +35,7 @@ def statements(plan: Plan, queue: Queue, log: str, asked: Sequence[Json]) -> lis
             ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"],
             own,
         ),
-        _allow("Send", ["sqs:GetQueueUrl", "sqs:SendMessage"], to),
+        _allow("Send", ["sqs:GetQueueUrl", "sqs:SendMessage"], receivers(plan)),
         _records(queue),
         _allow("Claims", ["s3:GetObject", "s3:PutObject"], [sub(f"${{{BUCKET}.Arn}}/{prefix}*") for prefix in CLAIMS]),
         # Without it S3 answers 403 for an object that is gone, which looks like a fault that may pass.

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 from ebbtide.app import App
 from ebbtide.deploy.artefacts import Artefacts
 from ebbtide.deploy.settings import FunctionSettings, Settings
-from ebbtide.deploy.template.logical import logical
 from ebbtide.physical import Place
 from ebbtide.queue import MAX_VISIBILITY, Queue
 
@@ -40,9 +39,15 @@ class Plan(NamedTuple):
 
     @property
     def queues(self) -> list[Queue]:
-        """All queues, in the order of their declaration; `default` only if a task is in it."""
+        """The queues it makes, in the order of their declaration; `default` only if a task is in it."""
         used = {task.queue.name for task in self.app.tasks.values()}
-        return [queue for queue in self.app.queues.values() if queue.name in used or queue.name != "default"]
+        ours = [queue for queue in self.app.queues.values() if queue.is_ours]
+        return [queue for queue in ours if queue.name in used or queue.name != "default"]
+
+    @property
+    def elsewhere(self) -> list[Queue]:
+        """The queues of other systems, to which it only sends."""
+        return [queue for queue in self.app.queues.values() if not queue.is_ours]
 
     @property
     def on_lambda(self) -> list[Queue]:
@@ -55,7 +60,7 @@ class Plan(NamedTuple):
         return [False, *([True] if any(queue.fifo for queue in self.queues) else [])]
 
     def lanes(self) -> Iterator[tuple[Queue, int]]:
-        """Every lane of every queue."""
+        """Every lane of every queue it makes."""
         return ((queue, lane) for queue in self.queues for lane in range(queue.lanes))
 
     def of(self, queue: Queue) -> FunctionSettings:
@@ -76,34 +81,23 @@ class Plan(NamedTuple):
         return [{"Key": key, "Value": value} for key, value in self.tags(users).items()]
 
 
-def queue_id(queue: Queue, lane: int = 0) -> str:
-    """The logical id of one lane."""
-    return f"{logical(queue.name)}{f'Lane{lane}' if lane else ''}Queue"
+def function_timeout(app: App, queue: Queue) -> int:
+    """Seconds: room for two tasks, so that most often a batch's later records still fit; for one, if there never are
+    any."""
+    triggers = (trigger for task in app.tasks.values() if task.queue == queue for trigger in task.triggers)
+    most = max([queue.batch, *(trigger.together for trigger in triggers)])
+    return min(LAMBDA_TIMEOUT, math.ceil(min(2, most) * queue.timeout) + MARGIN)
 
 
-def function_id(queue: Queue) -> str:
-    """The logical id of the function that runs a queue."""
-    return f"{logical(queue.name)}Function"
+def batch_size(app: App, queue: Queue) -> int:
+    """Records in one invocation: one, if a second task would not fit, unless one call of a task takes them all."""
+    gathers = any(task.gathers for task in app.tasks.values() if task.queue == queue)
+    return queue.batch if gathers or math.ceil(2 * queue.timeout) + MARGIN <= LAMBDA_TIMEOUT else 1
 
 
-def dead_letters_id(fifo: bool) -> str:
-    """The logical id of the stage's dead letters of one kind."""
-    return f"StageDeadLetters{'Fifo' if fifo else ''}"
-
-
-def function_timeout(queue: Queue) -> int:
-    """Seconds: room for two tasks, so that most often a batch's later records still fit."""
-    return min(LAMBDA_TIMEOUT, math.ceil(2 * queue.timeout) + MARGIN)
-
-
-def batch_size(queue: Queue) -> int:
-    """Records in one invocation: one, if a second task would not fit."""
-    return queue.batch if math.ceil(2 * queue.timeout) + MARGIN <= LAMBDA_TIMEOUT else 1
-
-
-def visibility(queue: Queue) -> int:
+def visibility(app: App, queue: Queue) -> int:
     """Seconds a message is on loan: six times the function's timeout at least, as AWS advises."""
-    return min(math.ceil(max(queue.loan, 6 * function_timeout(queue))), int(MAX_VISIBILITY))
+    return min(math.ceil(max(queue.loan, 6 * function_timeout(app, queue))), int(MAX_VISIBILITY))
 
 
 def arn(id: str) -> Json:

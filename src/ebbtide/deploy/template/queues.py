@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ebbtide.app import App
+from ebbtide.dead_letters import taker
 from ebbtide.deploy.settings.merge import merge
+from ebbtide.deploy.template.ids import dead_letters_id, queue_id
 from ebbtide.deploy.template.plan import (
     GOES,
     Json,
     Plan,
     arn,
     batch_size,
-    dead_letters_id,
     only_by_tls,
     policy,
-    queue_id,
     resource,
     visibility,
 )
+from ebbtide.deploy.template.receivers import lane_arn
 from ebbtide.queue import Queue
 
 RETENTION = 14 * 86_400
@@ -39,9 +40,9 @@ def queues(plan: Plan, senders: Mapping[str, Sequence[Json]]) -> dict[str, Json]
     """Every lane of every queue, and the dead letters. senders: statements by a queue's logical id."""
     made: dict[str, Json] = {}
     for fifo in plan.kinds:
-        made |= _dead_letters(plan, fifo, senders.get(dead_letters_id(fifo), ()))
+        made |= _dead_letters(plan, fifo, senders.get(dead_letters_id(plan.place, fifo), ()))
     for queue, lane in plan.lanes():
-        made |= _lane(plan, queue, lane, senders.get(queue_id(queue, lane), ()))
+        made |= _lane(plan, queue, lane, senders.get(queue_id(plan.place, queue, lane), ()))
     return made
 
 
@@ -56,23 +57,23 @@ def receives(app: App, queue: Queue) -> int:
     A message is received without being run when its invocation is throttled until its loan is over, when one before it
     in its batch kills the function, and, on a FIFO queue, whenever one before it in its group is tried again.
     """
-    most, seconds = attempts(app, queue), visibility(queue)
-    wanted = max(most * batch_size(queue) + NET, OUTAGE // seconds)
+    most, seconds = attempts(app, queue), visibility(app, queue)
+    wanted = max(most * batch_size(app, queue) + NET, OUTAGE // seconds)
     return min(max(min(wanted, LATEST // seconds), most + NET), MOST_RECEIVES)
 
 
 def _lane(plan: Plan, queue: Queue, lane: int, senders: Sequence[Json]) -> dict[str, Json]:
-    id, about, said = queue_id(queue, lane), {"queue": queue.name}, plan.of(queue)
+    id, about, said = queue_id(plan.place, queue, lane), {"queue": queue.name}, plan.of(queue)
     properties: Json = {
         "QueueName": plan.place.queue(queue, lane),
         **_kind(queue.fifo),
-        "VisibilityTimeout": visibility(queue),
+        "VisibilityTimeout": visibility(plan.app, queue),
         "MessageRetentionPeriod": RETENTION,
         "ReceiveMessageWaitTimeSeconds": 20,
         "MaximumMessageSize": 1_048_576,
         **_encryption(plan),
         "RedrivePolicy": {
-            "deadLetterTargetArn": arn(dead_letters_id(queue.fifo)),
+            "deadLetterTargetArn": _target(plan, queue),
             "maxReceiveCount": receives(plan.app, queue),
         },
         "Tags": plan.tag_list(said.tags),
@@ -92,8 +93,14 @@ def _lane(plan: Plan, queue: Queue, lane: int, senders: Sequence[Json]) -> dict[
     }
 
 
+def _target(plan: Plan, queue: Queue) -> Json:
+    """Where SQS moves what it was asked for too often: to the task that takes the queue's dead letters, if one does."""
+    task = taker(plan.app, queue)
+    return lane_arn(plan, task.queue) if task else arn(dead_letters_id(plan.place, queue.fifo))
+
+
 def _dead_letters(plan: Plan, fifo: bool, senders: Sequence[Json]) -> dict[str, Json]:
-    id = dead_letters_id(fifo)
+    id = dead_letters_id(plan.place, fifo)
     properties = {
         "QueueName": plan.place.dead_letters(fifo),
         **_kind(fifo),

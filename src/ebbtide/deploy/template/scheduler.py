@@ -8,13 +8,11 @@ from ebbtide.deploy.template.plan import (
     SCHEDULES,
     Json,
     Plan,
-    arn,
-    dead_letters_id,
     policy,
-    queue_id,
     resource,
     sub,
 )
+from ebbtide.deploy.template.receivers import receivers
 
 
 def scheduler(plan: Plan) -> dict[str, Json]:
@@ -33,10 +31,7 @@ def scheduler(plan: Plan) -> dict[str, Json]:
         "Effect": "Allow",
         "Action": "sqs:SendMessage",
         # What cannot be sent any more, because its queue is gone, becomes a dead letter.
-        "Resource": [
-            *(arn(queue_id(queue, lane)) for queue, lane in plan.lanes()),
-            *(arn(dead_letters_id(fifo)) for fifo in plan.kinds),
-        ],
+        "Resource": receivers(plan),
     }
     return {
         SCHEDULES: resource("AWS::Scheduler::ScheduleGroup", {"Name": plan.place.prefix, "Tags": plan.tag_list()}),
