@@ -11,6 +11,8 @@ PATHS = $(wildcard src tests examples benchmarks)
 # it trusts, as pip does.
 export UV_PYTHON_DOWNLOADS := never
 export UV_SYSTEM_CERTS := 1
+# A module is compiled once, not anew in each of the many processes that the tests start.
+unexport PYTHONDONTWRITEBYTECODE
 UV = $(shell uv --version >/dev/null 2>&1 && echo uv || echo .uv/bin/uv)
 # Where there is no uv, pip brings one, into a place of its own: in .venv, uv would remove itself.
 GET_UV = test "$(UV)" = uv || test -x .uv/bin/uv || { $(PYTHON) -m venv .uv && .uv/bin/python -m pip install --quiet uv; }
@@ -35,6 +37,7 @@ $(READY): pyproject.toml uv.lock
 	@echo "making $(VENV) with $(PYTHON)"
 	@$(WITH_CA); $(UV) sync --quiet --frozen --python "$(PYTHON)"
 	@$(WITH_CA); UV_PROJECT_ENVIRONMENT=.venvs/lambda $(UV) sync --quiet --frozen --only-group lambda --python "$(PYTHON)"
+	@$(WITH_CA); UV_PROJECT_ENVIRONMENT=.venvs/async-lambda $(UV) sync --quiet --frozen --only-group async-lambda --python "$(PYTHON)"
 	@$(WITH_CA); UV_PROJECT_ENVIRONMENT=.venvs/checkov $(UV) sync --quiet --frozen --only-group checkov --python "$(PYTHON)"
 	@touch $@
 

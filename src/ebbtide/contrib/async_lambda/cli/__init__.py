@@ -1,0 +1,1 @@
+"""The command `async-lambda`, with the words its users know."""

@@ -1,0 +1,234 @@
+"""How a task of async-lambda runs: from what our core hands over to its event, its layers and its function."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextvars import copy_context
+from dataclasses import replace
+from threading import Lock, Thread
+from typing import Any
+
+from ebbtide.broker import Delivery, current
+from ebbtide.contrib.async_lambda.context import LambdaContext
+from ebbtide.contrib.async_lambda.declared import takes
+from ebbtide.contrib.async_lambda.events import (
+    APIEvent,
+    BaseEvent,
+    DynamoDBEvent,
+    ManagedSQSBatchEvent,
+    ManagedSQSEvent,
+    ScheduledEvent,
+    UnmanagedSQSEvent,
+)
+from ebbtide.contrib.async_lambda.globals import config
+from ebbtide.contrib.async_lambda.middleware import around
+from ebbtide.contrib.async_lambda.resolved import Resolved
+from ebbtide.contrib.async_lambda.sources import tick
+from ebbtide.contrib.async_lambda.wire import DESTINATION, INVOCATION, RECORD, S3_KEY, SOURCE
+from ebbtide.contrib.async_lambda.writing import origin
+from ebbtide.dead_letters import ATTEMPT, ERROR, REASON, TASK
+from ebbtide.message import Message
+from ebbtide.triggers.http_response import Response
+
+REASONS = (REASON, ERROR, TASK, ATTEMPT)
+
+EVENTS: Mapping[str, type[BaseEvent]] = {
+    "async": ManagedSQSEvent,
+    "batch": ManagedSQSBatchEvent,
+    "sqs": UnmanagedSQSEvent,
+    "scheduled": ScheduledEvent,
+    "api": APIEvent,
+    "dynamodb": DynamoDBEvent,
+    "pure": BaseEvent,
+}
+"""What a function is called with, by the kind of its task; each is made of Lambda's raw event and context."""
+
+
+class Runnable:
+    """One task. deletes: remove a large payload when the task has succeeded."""
+
+    def __init__(self, one: Resolved, deletes: bool) -> None:
+        self._declared = one.declared
+        self._layers = one.layers
+        self._deletes = deletes
+        self._started = False
+        self._starting = Lock()
+
+    @property
+    def function(self) -> Callable[..., Any]:
+        """What the core runs: by annotation, for each kind of task."""
+        function = self._declared.function
+        make = _asynchronous if inspect.iscoroutinefunction(function) else _synchronous
+        return _in_place_of(function, make(self, self._declared.kind, self._declared.gathers))
+
+    def init(self) -> None:
+        """Run its init tasks, if they have not run in this process. Raises what they raise; then they run again."""
+        with self._starting:
+            if not self._started:
+                for function in self._declared.init_tasks:
+                    function(*[self._declared.task_id] * takes(function))
+                self._started = True
+
+    def run(self, event: BaseEvent) -> Any:
+        """What the function returns for an event, through its layers: for `async def`, an awaitable."""
+        self.init()
+        return around(event, self._layers, self._declared.function)
+
+    def called(self, event: Any, context: Any) -> Any:
+        """The same for a raw event of Lambda's, to the end."""
+        return _ended(self.run(EVENTS[self._declared.kind](event, context)))
+
+    def here(self, message: Message) -> Any:
+        """What it returns for this message, run here and now, in no queue."""
+        message = replace(message, headers={**message.headers, **origin(message)})
+        delivery = Delivery(b"", message.queue, message.lane, "here", 1).read_as(message)
+        token = current.set(delivery)
+        try:
+            event = self.managed(delivery, message.args[0])
+            batch = self._declared.kind == "batch"
+            return _ended(self.run(ManagedSQSBatchEvent.of([event], event.context) if batch else event))
+        finally:
+            current.reset(token)
+
+    def managed(self, delivery: Delivery, payload: Any) -> ManagedSQSEvent:
+        """The event of one message."""
+        message, told = delivery.message, delivery.message.headers
+        return ManagedSQSEvent.of(
+            payload,
+            source_task_id=told.get(SOURCE),
+            destination_task_id=told.get(DESTINATION, message.task),
+            invocation_id=told.get(INVOCATION, message.id),
+            s3_payload_key=told.get(S3_KEY),
+            message_group_id=message.group,
+            record=_record(message),
+            context=self.context(delivery),
+        )
+
+    def context(self, delivery: Delivery) -> LambdaContext:
+        """What stands in for Lambda's context."""
+        function, memory = f"{config.name}-{delivery.queue}", self._declared.memory or config.memory
+        return LambdaContext(function, delivery.message.id, delivery.deadline, memory)
+
+    def event(self, delivery: Delivery, value: Any) -> BaseEvent:
+        """The event of one delivery, for every kind that does not gather."""
+        match self._declared.kind:
+            case "async":
+                return self.managed(delivery, value)
+            case "sqs":
+                value = {"Records": [value]}
+            case "scheduled":
+                value = tick(delivery.message)
+        return EVENTS[self._declared.kind](value or {}, self.context(delivery))
+
+    def several(self, deliveries: Sequence[Delivery], values: Sequence[Any]) -> BaseEvent:
+        """The event of all that came together: messages, or records of a stream."""
+        context = self.context(deliveries[0])
+        if self._declared.kind == "dynamodb":
+            return DynamoDBEvent({"Records": list(values)}, context)
+        events = [self.managed(one, payload) for one, payload in zip(deliveries, values, strict=True)]
+        return ManagedSQSBatchEvent.of(events, context)
+
+    def done(self, *deliveries: Delivery) -> None:
+        """The task has succeeded with these."""
+        keys = [key for one in deliveries if (key := one.message.headers.get(S3_KEY))] if self._deletes else []
+        for key in keys:  # reached in functions alone; it takes AWS's library
+            importlib.import_module("ebbtide.contrib.async_lambda.spill").delete(key)
+
+
+def _record(message: Message) -> dict[str, Any]:
+    """What SQS said of it; of a dead letter that this task takes also why it is one, as attributes of the message."""
+    told = message.headers
+    record: dict[str, Any] = json.loads(told[RECORD]) if RECORD in told else {"messageId": message.id}
+    why = {name: {"stringValue": told[name], "dataType": "String"} for name in REASONS if name in told}
+    return record if not why else {**record, "messageAttributes": {**record.get("messageAttributes", {}), **why}}
+
+
+def _synchronous(task: Runnable, kind: str, gathers: bool) -> Callable[..., Any]:
+    if kind == "api":
+
+        def answer(delivery: Delivery, event: dict[str, Any]) -> Response:
+            return _answer(task.run(task.event(delivery, event)))
+
+        return answer
+    if gathers:
+
+        def gathered(deliveries: list[Delivery], payload: list[Any]) -> None:
+            task.run(task.several(deliveries, payload))
+            task.done(*deliveries)
+
+        return gathered
+
+    def run(delivery: Delivery, payload: Any = None) -> None:
+        task.run(task.event(delivery, payload))
+        task.done(delivery)
+
+    return run
+
+
+def _asynchronous(task: Runnable, kind: str, gathers: bool) -> Callable[..., Any]:
+    if kind == "api":
+
+        async def answer(delivery: Delivery, event: dict[str, Any]) -> Response:
+            return _answer(await task.run(task.event(delivery, event)))
+
+        return answer
+    if gathers:
+
+        async def gathered(deliveries: list[Delivery], payload: list[Any]) -> None:
+            await task.run(task.several(deliveries, payload))
+            task.done(*deliveries)
+
+        return gathered
+
+    async def run(delivery: Delivery, payload: Any = None) -> None:
+        await task.run(task.event(delivery, payload))
+        task.done(delivery)
+
+    return run
+
+
+def _in_place_of(function: Callable[..., Any], made: Callable[..., Any]) -> Callable[..., Any]:
+    """What was made, called and shown as the user's own function is; its parameters are its own."""
+    vars(made)["__signature__"] = inspect.signature(made, eval_str=True)
+    made.__annotations__ = inspect.get_annotations(made, eval_str=True)
+    for name in ("__name__", "__qualname__", "__doc__", "__module__"):
+        setattr(made, name, getattr(function, name, getattr(made, name)))
+    if inspect.isfunction(function):
+        vars(made)["__wrapped__"] = function  # where a fault is told to be
+    return made
+
+
+def _answer(value: Any) -> Response:
+    # Only functions with a route need it.
+    made: Response = importlib.import_module("ebbtide.contrib.async_lambda.answer").answer_of(value)
+    return made
+
+
+def _ended(value: Any) -> Any:
+    """The value; of a coroutine, what it comes to. On a thread of its own, for a loop may be running on this one."""
+    if not inspect.iscoroutine(value):
+        return value
+    came: list[Any] = []
+    thread = Thread(target=copy_context().run, args=(_run_loop, value, came))
+    thread.start()
+    thread.join()
+    result = came[0]
+    if isinstance(result, _Raised):
+        raise result.error
+    return result
+
+
+class _Raised:
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+
+def _run_loop(coroutine: Coroutine[Any, Any, Any], came: list[Any]) -> None:
+    try:
+        # Who has no `async def` task does not wait 50 ms for it.
+        came.append(importlib.import_module("asyncio").run(coroutine))
+    except BaseException as error:
+        came.append(_Raised(error))
