@@ -24,6 +24,9 @@ Json = dict[str, Any]
 LOGICAL_ID = "tableLogicalId"
 """Member of a stream's record, added by its function: what the template calls the table, if it is the stage's own."""
 
+INVOKED = "ebbtide:invocation"
+"""The `eventSource` of what a trigger is offered when a function was itself invoked; `event` is what with."""
+
 TABLE_VARIABLE = "EBBTIDE_TABLE_"
 """Begins the name of a function's variable that holds a table's name on AWS; its logical id follows."""
 

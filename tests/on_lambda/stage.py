@@ -67,6 +67,9 @@ class Mapped(MemoryBroker, ResultStore):
         self.begun.append(delivery.receipt)
         return self.permits.get(delivery.receipt, Permit.RUN)
 
+    def holds(self, delivery: Delivery) -> bool:
+        return True
+
     def ack(self, settled: Sequence[Settlement]) -> int:
         self._refuse("ack", [one.delivery for one in settled])
         self.acked += [one.delivery.receipt for one in settled]

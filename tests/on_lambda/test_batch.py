@@ -3,6 +3,7 @@
 import asyncio
 import threading
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from tests.on_lambda.stage import Context, Stage, record
 
 from ebbtide.broker import Permit
 from ebbtide.errors import Retry
+from ebbtide.on_lambda.queued import ComeAgain
 from ebbtide.on_lambda.settings import Settings
 from ebbtide.queue import Queue
 from ebbtide.result import Status
@@ -475,6 +477,17 @@ def test_on_a_fifo_queue_what_follows_a_call_that_failed_waits_for_it() -> None:
     assert stage.broker.given_back == [three.id]
 
 
+@pytest.mark.parametrize("held", ["received before", "run by another holder", "not due"])
+def test_on_a_fifo_queue_no_call_gathers_what_follows_one_that_does_not_ride(held: str) -> None:
+    stage, note, calls = gathering_stage(Queue(fifo=True))
+    other, first, second = messages(note, 1, 2, 3)
+    first = replace(first, run_after=9e9) if held == "not due" else first
+    stage.broker.permits = {first.id: Permit.BUSY} if held == "run by another holder" else {}
+    count = 2 if held == "received before" else 1
+    named = stage.invoke(record(other, group="h"), record(first, count, group="g"), record(second, group="g"))
+    assert (calls, named) == (([[1], [2], [3]], []) if count == 2 else ([[1]], [first.id, second.id]))
+
+
 def test_an_async_task_gathers_as_well() -> None:
     stage, calls = Stage(), list[list[int]]()
 
@@ -535,3 +548,33 @@ def test_a_dead_letter_that_cannot_be_sent_now_comes_again() -> None:
 
 
 def report(order: int) -> None: ...
+
+
+def raising() -> Stage:
+    return Stage(settings=Settings("t:app", stage="prod", raises=True))
+
+
+def test_where_failures_are_raised_what_is_over_is_deleted_first() -> None:
+    stage = raising()
+
+    @stage.app.task(retry=RetryPolicy(attempts=3, base=0))
+    def note(number: int) -> None:
+        if number == 2:
+            raise ValueError
+
+    one, two, three = messages(note, 1, 2, 3)
+    with pytest.raises(ComeAgain, match="1 of 3 messages must come again"):
+        stage.invoke(record(one), record(two), record(three))
+    assert stage.broker.flushed == [[one.id, three.id]]
+    (again,) = stage.broker.retried
+    assert again.delivery.receipt == two.id
+
+
+def test_where_failures_are_raised_a_success_is_none() -> None:
+    stage = raising()
+
+    @stage.app.task
+    def note(number: int) -> None:
+        return None
+
+    assert stage.invoke(*map(record, messages(note, 1))) == []

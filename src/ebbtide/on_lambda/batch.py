@@ -20,8 +20,8 @@ from typing import Any, NamedTuple, TypeVar
 from ebbtide.app import App
 from ebbtide.broker import Delivery, Settlement
 from ebbtide.errors import StorageError
-from ebbtide.execute import Decided, overrun, read, ride_together, runs_async, settle, unless_permitted
-from ebbtide.gathered import gathering
+from ebbtide.execute import Decided, overrun, read, runs_async, settle, unless_fit, unless_permitted
+from ebbtide.gathered import Gathered, gathering
 from ebbtide.on_lambda.limits import timeout_of
 from ebbtide.on_lambda.logs import log
 from ebbtide.on_lambda.runner import Ended, Runner
@@ -138,23 +138,27 @@ class Batch:
         task = gathering(self._app, delivery)
         if task is None or item.suspect:
             return delivery
-        riders = [delivery]
-        for other in [other for other in self._waiting if not other.suspect and other.group not in self._halted]:
+        riders = self._fit(delivery)
+        for other in list(self._waiting):
             if len(riders) >= task.queue.batch:
                 break
-            found, instead = self._call_of(other)
-            if instead or gathering(self._app, found) is task:
-                self._waiting.remove(other)
-                if instead := instead or unless_permitted(self._app, found):
-                    self._note(found, instead)
-                else:
-                    riders.append(found)
-            elif item.group is not None:  # on a FIFO queue nothing overtakes
+            if other.group in self._halted:
+                continue
+            if not other.suspect:
+                found, instead = self._call_of(other)
+                if instead or gathering(self._app, found) is task:
+                    self._waiting.remove(other)
+                    riders += self._fit(found, instead or unless_permitted(self._app, found))
+                    continue
+            if item.group is not None:  # on a FIFO queue nothing overtakes
                 break
-        together, others = ride_together(self._app, riders)
-        for one, instead in others:
-            self._note(one, instead)
-        return together
+        return Gathered.of(riders) if riders else None
+
+    def _fit(self, delivery: Delivery, instead: Outcome | None = None) -> list[Delivery]:
+        """This one if it may ride with others; else what becomes of it is noted."""
+        if instead := instead or unless_fit(self._app, delivery):
+            self._note(delivery, instead)
+        return [] if instead else [delivery]
 
     def _run(self, item: Item, delivery: Delivery, seconds: float) -> None:
         self._began = True

@@ -10,17 +10,14 @@ import gc
 import importlib
 import os
 import sys
-from contextlib import suppress
-from typing import Any, cast
+from typing import Any
 
-from ebbtide.app import App
 from ebbtide.connect.brokers import VARIABLE as BROKER
 from ebbtide.connect.target import TargetBroken, load
-from ebbtide.errors import StorageError
 from ebbtide.on_lambda.handler import Function
 from ebbtide.on_lambda.logs import set_up
-from ebbtide.on_lambda.queued import Mapped
 from ebbtide.on_lambda.settings import Settings, settings_of
+from ebbtide.on_lambda.warming import warm_up
 
 
 def function_of(settings: Settings) -> Function:
@@ -37,7 +34,7 @@ def function_of(settings: Settings) -> Function:
         if url := os.environ.get(BROKER):
             app.use(url)  # also where the app names one, which is for other places
         function = Function(app, settings)
-        _warm_up(app, settings)
+        warm_up(app, settings.queue)
         return function
     except TargetBroken as error:
         sys.stderr.write(error.traceback)
@@ -45,13 +42,6 @@ def function_of(settings: Settings) -> Function:
     finally:
         gc.freeze()
         gc.enable()
-
-
-def _warm_up(app: App, settings: Settings) -> None:
-    """Load AWS's library if each task will need it: a container that starts has more processor than its share later."""
-    if app.queues[settings.queue].results and hasattr(app.broker, "warm"):
-        with suppress(StorageError):  # told when there is something to store
-            cast(Mapped, app.broker).warm()
 
 
 _function = function_of(settings_of(os.environ))

@@ -13,7 +13,7 @@ from typing import Any
 
 from ebbtide.app import App
 from ebbtide.broker import Delivery
-from ebbtide.errors import TargetError
+from ebbtide.errors import EnvelopeError, TargetError
 from ebbtide.names import nearest
 from ebbtide.on_lambda import logs
 from ebbtide.on_lambda.limits import Watch, last_words_in, no_last_words
@@ -40,11 +40,12 @@ class Function:
         self._exit = exit
         self._report = Reporter(logs.log)
         self._runner = Runner(app, settings.threads, settings.margin / 2, watch or Watch())
-        self._queued = Queued(app, self._runner, _names(app, settings), self._tell, self._end)
+        names = _names(app, settings)
+        self._queued = Queued(app, self._runner, names, self._tell, self._end, raises=settings.raises)
         self._metrics = _metrics(app, settings) if settings.metrics else None
 
     def __call__(self, event: Mapping[str, Any], context: Any) -> Any:
-        """What AWS is to be answered. Raises UnknownEvent."""
+        """What AWS is to be answered. Raises UnknownEvent, and what tells a failure."""
         logs.begin(context.aws_request_id)
 
         def left() -> float:
@@ -66,7 +67,15 @@ class Function:
                 return self._streamed.answer(event, left)
             case "request":
                 return self._requests.answer(event, left)
-        raise UnknownEvent(_strange(event))
+        try:
+            return self._direct.answer(event, left)
+        except EnvelopeError:
+            raise UnknownEvent(_strange(event)) from None
+
+    @cached_property
+    def _direct(self) -> Any:
+        module = importlib.import_module("ebbtide.on_lambda.direct")
+        return module.Direct(self._app, self._runner, self._settings.queue, self._tell, self._end)
 
     @cached_property
     def _streamed(self) -> Any:

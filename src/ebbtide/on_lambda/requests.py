@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
-from threading import Event
 from typing import Any
 
 from ebbtide.app import App
@@ -17,7 +16,7 @@ from ebbtide.errors import KeyConflict, PayloadError, StorageError
 from ebbtide.on_lambda import payloads
 from ebbtide.on_lambda.logs import log
 from ebbtide.on_lambda.runner import Ended, Runner
-from ebbtide.outcome import Failed, Outcome, Succeeded, TryAgain
+from ebbtide.outcome import Failed, Succeeded, TryAgain
 from ebbtide.triggers.http_event import body_of, method_of
 from ebbtide.triggers.http_problem import Problem
 from ebbtide.web import answers, rules
@@ -120,7 +119,7 @@ class Requests:
         if seconds <= 0:
             raise Problem(503, "there is no time left for this call", headers={"retry-after": "1"})
         delivery = Delivery(message.encode(), message.queue, message.lane, message.id, attempt=1)
-        outcome = self._run(delivery.until(self._app.now() + seconds), seconds)
+        outcome = self._runner.to_the_end(delivery.until(self._app.now() + seconds), seconds, self._end, answer=True)
         if isinstance(outcome, Succeeded):
             self._tell(delivery, outcome)
             return answers.of_value(route.task, outcome.value)
@@ -130,15 +129,3 @@ class Requests:
         else:
             self._tell(delivery, outcome)
         raise problem
-
-    def _run(self, delivery: Delivery, seconds: float) -> Outcome:
-        ended = Event()
-        outcomes: list[Outcome] = []
-
-        def end(delivery: Delivery, outcome: Outcome) -> None:
-            outcomes.append(outcome)
-            ended.set()
-
-        self._runner.start(delivery, seconds, end, self._end, answer=True)
-        ended.wait()
-        return outcomes[0]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from contextvars import copy_context
+from threading import Event
 from typing import Any
 
 from ebbtide.app import App
@@ -67,6 +68,21 @@ class Runner:
             self._pool().submit(self._on_thread, delivery, answer).add_done_callback(_end_process_on_error())
         else:
             self._end(delivery, self._here(delivery, seconds, answer))
+
+    def to_the_end(
+        self, delivery: Delivery, seconds: float, late: Callable[[], None], *, answer: bool = False
+    ) -> Outcome:
+        """Start it, as `start` does, and wait for its outcome."""
+        ended = Event()
+        outcomes: list[Outcome] = []
+
+        def end(delivery: Delivery, outcome: Outcome) -> None:
+            outcomes.append(outcome)
+            ended.set()
+
+        self.start(delivery, seconds, end, late, answer=answer)
+        ended.wait()
+        return outcomes[0]
 
     def _here(self, delivery: Delivery, seconds: float, answer: bool) -> Outcome:
         if not self._alarm.here:

@@ -16,6 +16,7 @@ class Settings(NamedTuple):
     """EBBTIDE_TARGET, `shop:app`: the user's app. EBBTIDE_QUEUE: the queue this function runs. EBBTIDE_STAGE: of which
     deployment. EBBTIDE_MARGIN: seconds of an invocation kept for settling. EBBTIDE_THREADS: for `def` tasks, 0 runs
     them on the main thread, one after another. EBBTIDE_METRICS: 1 writes metrics. EBBTIDE_LOG: the level of the log.
+    EBBTIDE_RAISES: 1 tells by failing that messages must come again, for a mapping without ReportBatchItemFailures.
     EBBTIDE_TABLE_Orders: what the table is called whose logical id in the template is Orders; tables: the reverse.
     """
 
@@ -26,6 +27,7 @@ class Settings(NamedTuple):
     threads: int = 0
     metrics: bool = False
     log: str = "INFO"
+    raises: bool = False
     tables: Mapping[str, str] = MappingProxyType({})
 
 
@@ -40,6 +42,7 @@ def settings_of(environment: Mapping[str, str]) -> Settings:
         told.read("EBBTIDE_THREADS", _count, 0, "a number of threads, 0 for the main thread"),
         told.read("EBBTIDE_METRICS", _switch, False, "1 or 0"),
         told.read("EBBTIDE_LOG", _level, _LAMBDAS.get(environment.get("AWS_LAMBDA_LOG_LEVEL", ""), "INFO"), _SHOWN),
+        told.read("EBBTIDE_RAISES", _switch, False, "1 or 0"),
         {text: name[len(TABLE_VARIABLE) :] for name, text in environment.items() if name.startswith(TABLE_VARIABLE)},
     )
 

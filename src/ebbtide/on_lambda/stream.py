@@ -10,7 +10,6 @@ destination are the net below.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from threading import Event
 from types import MappingProxyType
 from typing import Any
 
@@ -123,22 +122,14 @@ class Streamed:
         return read(self._app, whole, record, own=False)
 
     def _run(self, delivery: Delivery, seconds: float) -> Outcome:
-        ended = Event()
-        outcomes: list[Outcome] = []
         since = self._app.now()
-
-        def end(delivery: Delivery, outcome: Outcome) -> None:
-            outcomes.append(outcome)
-            ended.set()
 
         def late() -> None:
             outcome = overrun(self._app, delivery, timeout_of(seconds), since)
             self._tell(delivery, outcome)
             self._end()
 
-        self._runner.start(delivery.until(since + seconds), seconds, end, late)
-        ended.wait()
-        return outcomes[0]
+        return self._runner.to_the_end(delivery.until(since + seconds), seconds, late)
 
     def _remember(self, id: str, attempt: int, outcome: Outcome) -> None:
         self._tried.pop(id, None)
