@@ -2,8 +2,9 @@
 
     python benchmarks/coldstart.py [--rounds 25] [--only NAME ...]
 
-The function takes one message from a queue and doubles a number; in a second form it stores the result in a table.
-It is written with Ebbtide, by hand with nothing, by hand with boto3, with Chalice and with async-lambda. Each runs in
+The function takes one message from a queue and doubles a number; in a second form it stores the result in a table, in
+a third it sends it to another queue. It is written with Ebbtide, by hand with nothing, by hand with boto3, with Chalice
+and with async-lambda, and that last source once more with nothing changed but its import, on Ebbtide. Each runs in
 an environment of its own under AWS's runtime client, `awslambdaric`, against a Runtime API on this machine; bytecode is
 there, as in a good bundle. The starts of all are interleaved. Wall time is until the answer has arrived; processor time
 is that of the process until then, which other people's work disturbs less. Medians, lowest and highest in brackets.
@@ -19,9 +20,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -39,12 +40,18 @@ ACCOUNT = "123456789012"
 OURS = """
 from ebbtide import App, Queue
 
-app = App("shop", queues=[Queue("default", timeout=30, results={results})])
+app = App("shop", queues=[Queue("default", timeout=30, results=RESULTS)])
 
 
 @app.task
 def double(number: int) -> int:
+    SEND
     return number * 2
+
+
+@app.task
+def note(number: int) -> None:
+    pass
 """
 
 BY_HAND = """
@@ -70,7 +77,7 @@ import json
 
 import boto3
 
-table = boto3.client("dynamodb")
+CLIENT
 
 
 def handler(event, context):
@@ -86,6 +93,7 @@ def handler(event, context):
 def double(id, number):
     result = number * 2
     STORE
+    SEND
     return result
 """
 
@@ -104,6 +112,7 @@ def double(event):
     for record in event:
         id, result = record.to_dict()["messageId"], json.loads(record.body)["number"] * 2
         STORE
+        SEND
 """
 
 ASYNC_LAMBDA = """
@@ -120,29 +129,65 @@ CLIENT
 def double(event: ManagedSQSEvent):
     id, result = event.message_id, event.payload["number"] * 2
     STORE
+    SEND
+
+
+@app.async_task("note")
+def note(event: ManagedSQSEvent):
+    pass
 """
 
-STORE = 'table.put_item(TableName="results", Item={"id": {"S": id}, "value": {"N": str(result)}})'
+DOOR = ASYNC_LAMBDA.replace("from async_lambda import", "from ebbtide.contrib.async_lambda import")
+
+Form = Literal["nothing", "store", "send"]
+
+FORMS: dict[Form, str] = {
+    "nothing": "The task needs nothing of AWS",
+    "store": "The task's result is stored in a table",
+    "send": "The task sends one message to another",
+}
+
+TABLE = {
+    "IMPORT": "import boto3",
+    "CLIENT": 'table = boto3.client("dynamodb")',
+    "STORE": 'table.put_item(TableName="results", Item={"id": {"S": id}, "value": {"N": str(result)}})',
+}
+CLIENT = 'table = boto3.client("dynamodb")'  # who imports boto3 has a client, whether it is used or not
+QUEUE = {
+    "CLIENT": 'queues = boto3.client("sqs")',
+    "SEND": 'queues.send_message(QueueUrl="https://sqs.eu-west-1.amazonaws.com/123456789012/note", '
+    'MessageBody=json.dumps({"number": result}))',
+}
 
 
-def storing(source: str, store: bool) -> str:
-    """The source, with the lines that store the result or without."""
-    said = {"IMPORT": "import boto3", "CLIENT": 'table = boto3.client("dynamodb")', "STORE": STORE}
-    for name, line in said.items():
-        source = source.replace(name, line if store else "pass" if name == "STORE" else "")
+def written(source: str, said: Mapping[str, str]) -> str:
+    """The source, with these lines in it or none."""
+    for name in ("IMPORT", "CLIENT", "STORE", "SEND"):
+        source = source.replace(name, said.get(name, "pass" if name in ("STORE", "SEND") else ""))
     return source
 
 
+def _ours(results: int = 0, send: str = "pass") -> str:
+    return written(OURS.replace("RESULTS", str(results)), {"SEND": send})
+
+
+def _invoking(source: str) -> dict[Form, str]:
+    """All forms of a source of async-lambda's."""
+    said = {"SEND": 'app.async_invoke("note", {"number": result})'}
+    return {"nothing": written(source, {}), "store": written(source, TABLE), "send": written(source, said)}
+
+
 class Contender(NamedTuple):
-    """One way to write the function. source: of `shop.py`, by whether it stores; handler: what Lambda is told to call;
-    body: of its message; queue: its name."""
+    """One way to write the function. source: of `shop.py`, by form; handler: what Lambda is told to call; body: of its
+    message; queue: its name; ours: whether it runs on the Ebbtide that is here."""
 
     name: str
     requirements: tuple[str, ...]
-    source: dict[bool, str]
+    source: Mapping[Form, str]
     handler: str
     body: str
     queue: str = "double"
+    ours: bool = False
 
 
 def contenders() -> list[Contender]:
@@ -151,29 +196,43 @@ def contenders() -> list[Contender]:
     ours = app.task(name="double")(_double).message(21).encode().decode()
     plain = json.dumps({"number": 21})
     wrapped = {"source_task_id": None, "destination_task_id": "double", "invocation_id": "1", "payload": plain}
-    both = {store: storing(WITH_BOTO3, store) for store in (False, True)}
+    with_boto3: Mapping[Form, str] = {
+        "nothing": written(WITH_BOTO3, {"CLIENT": CLIENT}),
+        "store": written(WITH_BOTO3, TABLE),
+        "send": written(WITH_BOTO3, QUEUE),
+    }
     return [
         Contender(
             "Ebbtide",
             RUNTIME,
-            {False: OURS.format(results=0), True: OURS.format(results=3600)},
+            {"nothing": _ours(), "store": _ours(results=3600), "send": _ours(send="note.enqueue(number * 2)")},
             "ebbtide.on_lambda.entry.handler",
             ours,
             "shop-prod-default",
+            ours=True,
         ),
-        Contender("by hand, no library", RUNTIME, {False: BY_HAND}, "shop.handler", plain),
-        Contender("by hand, boto3", RUNTIME, both, "shop.handler", plain),
+        Contender(
+            "async-lambda's source on Ebbtide",
+            RUNTIME,
+            _invoking(DOOR),
+            "ebbtide.on_lambda.entry.handler",
+            json.dumps(wrapped),
+            "shop-double",
+            ours=True,
+        ),
+        Contender("by hand, no library", RUNTIME, {"nothing": BY_HAND}, "shop.handler", plain),
+        Contender("by hand, boto3", RUNTIME, with_boto3, "shop.handler", plain),
         Contender(
             "Chalice",
             (*RUNTIME, "chalice"),
-            {store: storing(CHALICE, store) for store in (False, True)},
+            {"nothing": written(CHALICE, {}), "store": written(CHALICE, TABLE)},
             "shop.double",
             plain,
         ),
         Contender(
             "async-lambda",
             (*RUNTIME, "async-lambda-unstable"),
-            {store: storing(ASYNC_LAMBDA, store) for store in (False, True)},
+            _invoking(ASYNC_LAMBDA),
             "shop.lambda_handler",
             json.dumps(wrapped),
             "shop-double",
@@ -195,9 +254,10 @@ class Start(NamedTuple):
     processor: float
 
 
-def cold_start(contender: Contender, store: bool, folder: Path) -> Start:
+def cold_start(contender: Contender, folder: Path) -> Start:
     """Start its process with this folder's code, and wait for its first answer."""
-    python = environment(contender.name.replace(" ", "-").replace(",", ""), contender.requirements) / "bin" / "python"
+    name = "Ebbtide" if contender.ours else contender.name.replace(" ", "-").replace(",", "")
+    python = environment(name, contender.requirements) / "bin" / "python"
     with runtime_api() as api:
         api.put(_event(contender))
         command = [str(python), "-m", "awslambdaric", contender.handler]
@@ -235,7 +295,7 @@ def _event(contender: Contender) -> dict[str, Any]:
 
 
 def _environment(contender: Contender, folder: Path, address: str) -> dict[str, str]:
-    path = [str(folder), *([str(ROOT / "src")] if contender.name == "Ebbtide" else [])]
+    path = [str(folder), *([str(ROOT / "src")] if contender.ours else [])]
     return {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": os.pathsep.join(path),
@@ -248,6 +308,7 @@ def _environment(contender: Contender, folder: Path, address: str) -> dict[str, 
         "AWS_ENDPOINT_URL": f"http://{address}",
         "EBBTIDE_TARGET": "shop:app",
         "EBBTIDE_STAGE": "prod",
+        "EBBTIDE_QUEUE": contender.queue.rpartition("-")[2],
         "EBBTIDE_BROKER": "sqs://prod?mapped=1",
         "ASYNC_LAMBDA_TASK_ID": "double",
         "ASYNC_LAMBDA_ACCOUNT_ID": ACCOUNT,
@@ -255,19 +316,19 @@ def _environment(contender: Contender, folder: Path, address: str) -> dict[str, 
     }
 
 
-def measured(chosen: Sequence[Contender], store: bool, rounds: int) -> dict[str, list[Start]]:
+def measured(chosen: Sequence[Contender], form: Form, rounds: int) -> dict[str, list[Start]]:
     """The starts of each, interleaved in an order drawn anew for each round."""
     found: dict[str, list[Start]] = {contender.name: [] for contender in chosen}
     with tempfile.TemporaryDirectory(prefix="coldstart-") as above:
         folders = {contender.name: Path(above, str(number)) for number, contender in enumerate(chosen)}
         for contender in chosen:
             folders[contender.name].mkdir()
-            (folders[contender.name] / "shop.py").write_text(contender.source[store])
+            (folders[contender.name] / "shop.py").write_text(contender.source[form])
             for _ in range(2):  # which also leaves the bytecode there
-                cold_start(contender, store, folders[contender.name])
+                cold_start(contender, folders[contender.name])
         for number in range(rounds):
             for contender in random.sample(chosen, len(chosen)):
-                found[contender.name].append(cold_start(contender, store, folders[contender.name]))
+                found[contender.name].append(cold_start(contender, folders[contender.name]))
             print(f"\rround {number + 1} of {rounds}", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
     return found
@@ -296,11 +357,9 @@ def main() -> None:
     wanted = [one for one in contenders() if not given.only or any(part in one.name for part in given.only)]
     load = os.getloadavg()[0]
     print(f"Python {sys.version.split()[0]}, {os.cpu_count()} cores, load {load:.1f}, {given.rounds} rounds")
-    print("\nThe task needs nothing of AWS:\n")
-    print(shown(measured(wanted, False, given.rounds), "by hand, boto3"))
-    print("\nThe task's result is stored in a table:\n")
-    with_store = [one for one in wanted if True in one.source]
-    print(shown(measured(with_store, True, given.rounds), "by hand, boto3"))
+    for form, said in FORMS.items():
+        print(f"\n{said}:\n")
+        print(shown(measured([one for one in wanted if form in one.source], form, given.rounds), "by hand, boto3"))
 
 
 if __name__ == "__main__":

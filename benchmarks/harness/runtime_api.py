@@ -68,6 +68,16 @@ class Server(ThreadingHTTPServer):
         pass
 
 
+def _taken(target: str, body: bytes) -> dict[str, Any]:
+    """What one of AWS's services answers that takes everything. target: as `AmazonSQS.SendMessage`."""
+    operation = target.rpartition(".")[2]
+    if operation == "GetQueueUrl":
+        return {"QueueUrl": f"https://sqs.eu-west-1.amazonaws.com/123456789012/{json.loads(body)['QueueName']}"}
+    if operation == "SendMessageBatch":
+        return {"Successful": [{"Id": one["Id"], "MessageId": one["Id"]} for one in json.loads(body)["Entries"]]}
+    return {"MessageId": "1"} if operation == "SendMessage" else {}
+
+
 @contextmanager
 def runtime_api() -> Iterator[RuntimeApi]:
     """One on a free port."""
@@ -86,8 +96,8 @@ def runtime_api() -> Iterator[RuntimeApi]:
             if self.path.startswith(VERSION):
                 api.take(self.path, body)
                 self._reply(202, {}, b"{}")
-            else:  # one of AWS's services, which takes everything
-                self._reply(200, {}, b"{}")
+            else:
+                self._reply(200, {}, json.dumps(_taken(self.headers.get("X-Amz-Target", ""), body)).encode())
 
         def _reply(self, status: int, headers: dict[str, str], body: bytes) -> None:
             self.send_response(status)
