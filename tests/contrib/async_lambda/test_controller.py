@@ -1,21 +1,27 @@
 """The controller: what is declared on it and below it, and who inherits what."""
 
+import json
+import os
+import sys
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 import pytest
 from tests.contrib.async_lambda.house import at_home, dead, work
 
+from ebbtide.connect.target import load
 from ebbtide.contrib.async_lambda import (
     AsyncLambdaController,
     AsyncLambdaWarning,
+    JSONResponse,
     ManagedSQSBatchEvent,
     ManagedSQSEvent,
     ScheduledEvent,
     config_set_default_task_memory,
     config_set_name,
 )
-from ebbtide.errors import DeclarationError, UnknownTask
+from ebbtide.errors import DeclarationError, TargetError, UnknownTask
 
 
 def nothing(event: Any) -> None:
@@ -131,7 +137,7 @@ def test_a_list_of_limits_has_one_for_each_lane() -> None:
     app = AsyncLambdaController(lane_count=2)
     app.async_task("A", maximum_concurrency=[10, 2])(nothing)
     assert app.app().queues["A"].concurrency == (10, 2)
-    app.async_task("B", maximum_concurrency=[10, 2, 1])(nothing)
+    app.async_task("B", maximum_concurrency=[10, 2, 3])(nothing)
     with pytest.raises(DeclarationError, match="'B': maximum_concurrency has 3 numbers for 2 lanes"):
         app.app()
 
@@ -241,3 +247,98 @@ def test_a_raw_event_may_be_handed_to_a_task_by_its_id() -> None:
     assert app.handle_invocation({"Records": [{"body": body}]}, None, task_id="A") == [1]
     with pytest.raises(UnknownTask, match="no task 'B'"):
         app.handle_invocation({}, None, task_id="B")
+    with pytest.raises(UnknownTask, match="set ASYNC_LAMBDA_TASK_ID"):
+        app.async_lambda_handler({}, None)
+
+
+def test_an_invocation_by_hand_returns_what_lambda_would_be_answered() -> None:
+    app = AsyncLambdaController()
+    app.api_task("A", "/a", "get")(lambda event: JSONResponse({"path": event.path}, 201))
+    answered = app.async_lambda_handler
+    os.environ["ASYNC_LAMBDA_TASK_ID"] = "A"
+    try:
+        made = answered({"path": "/a", "httpMethod": "GET"}, None)
+    finally:
+        del os.environ["ASYNC_LAMBDA_TASK_ID"]
+    assert made == {"statusCode": 201, "headers": {"Content-Type": "application/json"}, "body": '{"path": "/a"}'}
+
+
+def test_an_event_is_made_of_a_new_payload() -> None:
+    app = AsyncLambdaController()
+    app.async_task("A")(lambda event: (event.source_task_id, event.payload))
+    made = app.new_payload({"n": 1}, "A", True)
+    assert sorted(made) == ["destination_task_id", "invocation_id", "payload", "source_task_id"]
+    assert app.handle_invocation({"Records": [{"body": json.dumps(made)}]}, None, task_id="A") == (None, {"n": 1})
+
+
+def test_the_tasks_of_a_controller_are_its_own_and_those_below() -> None:
+    app, below = AsyncLambdaController(), AsyncLambdaController(is_sub=True)
+    app.async_task("A")(nothing)
+    app.add_controller(below)
+    below.async_task("B")(nothing)
+    assert (sorted(app.tasks), sorted(below.tasks)) == (["A", "B"], ["B"])
+
+
+def two(event: Any, other: Any) -> None:
+    """No task's function."""
+
+
+@pytest.mark.parametrize(
+    ("declare", "told"),
+    [
+        (lambda app: app.async_task(nothing), "is no task id; the decorator wants one first"),
+        (lambda app: app.async_task("A", init_tasks=nothing), "init_tasks=.*: a list of functions"),
+        (lambda app: app.async_task("A", maximum_concurrency=1)(nothing), "maximum_concurrency=1: a number from 2"),
+        (lambda app: app.async_batch_task("A", max_batching_window=0)(nothing), "max_batching_window=0: 1 or more"),
+        (lambda app: app.async_task("A", snap_start="on")(nothing), "snap_start='on': True or False"),
+        (lambda app: app.async_task("A", propagate_lane_assignment="no")(nothing), "propagate_lane_assignment='no'"),
+        (lambda app: app.async_task("A")(two), "'A': its function is called with the event: missing .* 'other'"),
+        (lambda app: app.async_task("A")(lambda: None), "'A': its function is called with the event: too many"),
+        (lambda app: app.add_controller("orders"), "an AsyncLambdaController is added"),
+        (lambda app: app.add_middleware(ManagedSQSEvent, two), "is no middleware"),
+        (lambda app: app.add_middleware([ManagedSQSEvent], None), "is no middleware"),
+        (lambda app: type(app)(middleware=[two]), "is no middleware"),
+        (lambda app: AsyncLambdaController(lane_count=0), r"lane_count=0\): 1 to 100"),
+    ],
+)
+def test_what_is_wrong_is_told_where_it_is_declared(declare: Callable[[Any], Any], told: str) -> None:
+    with pytest.raises(DeclarationError, match=told):
+        declare(AsyncLambdaController())
+
+
+def test_what_is_enqueued_for_a_queue_of_somebody_elses_is_the_body_of_a_message() -> None:
+    app = AsyncLambdaController()
+    seen: list[tuple[str, str]] = []
+    app.sqs_task("A", "theirs")(lambda event: seen.append((event.body, event.message_id)))
+    at_home(app)
+    for value in ("plain", {"n": 1}, None):
+        app.app().tasks["A"].enqueue(value)
+    work(app)
+    assert [body for body, _ in seen] == ["plain", '{"n": 1}', "null"]
+    assert all(id for _, id in seen)
+
+
+def test_what_is_enqueued_for_a_stream_is_a_record_or_a_whole_event() -> None:
+    app = AsyncLambdaController()
+    seen: list[Any] = []
+    arn = "arn:aws:dynamodb:eu-west-1:123456789012:table/Orders/stream/2026-01-01T00:00:00.000"
+    app.dynamodb_task("A", stream_arn=arn, batch_size=1)(lambda event: seen.extend(one.new_image for one in event))
+    at_home(app)
+    first, second = ({"dynamodb": {"NewImage": {"id": {"N": n}}}} for n in "12")
+    app.app().tasks["A"].enqueue(first)
+    app.app().tasks["A"].enqueue({"Records": [second, second]})
+    work(app)
+    assert seen == [{"id": {"N": "1"}}, {"id": {"N": "2"}}, {"id": {"N": "2"}}]
+
+
+def test_a_controller_that_is_part_of_another_is_told_from_an_app() -> None:
+    module = ModuleType("orders_of_shop")
+    vars(module)["orders"] = AsyncLambdaController(is_sub=True)
+    sys.modules["orders_of_shop"] = module
+    try:
+        with pytest.raises(TargetError, match="its 'orders' is part of one; name the module of that"):
+            load("orders_of_shop")
+        with pytest.raises(TargetError, match="is an AsyncLambdaController that is part of another one, not an App"):
+            load("orders_of_shop:orders")
+    finally:
+        del sys.modules["orders_of_shop"]

@@ -1,4 +1,7 @@
-"""What goes wrong with async-lambda itself, and does not here: each defect by a test that its users would write."""
+"""What goes wrong with async-lambda itself, and does not here: each defect by a test that its users would write.
+
+That the bundle contains all that it imports, and runs, shows where one is run: tests/acceptance/test_async_lambda.py.
+"""
 
 import asyncio
 import json
@@ -333,6 +336,27 @@ def test_a_loop_is_stopped_on_lambda_and_the_dead_letter_names_its_path() -> Non
     assert buried.report.error.exception_class == "ebbtide.errors.LoopDetected"
     assert buried.report.error.message.endswith("Task1 > Task2 > Task1")
     assert ran == []
+
+
+def test_a_task_that_is_called_by_hand_knows_itself_and_its_lane(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = AsyncLambdaController(lane_count=2)
+    seen: list[Any] = []
+
+    @app.async_task("A")
+    def a(event: ManagedSQSEvent) -> str:
+        seen.append((app.current_task_id, app.current_invocation_id, app.get_current_lane()))
+        app.async_invoke("B", event.payload)
+        return "returned"
+
+    app.async_task("B")(lambda event: seen.append((event.source_task_id, event.invocation_id, app.get_current_lane())))
+    records = Deployed(app, "A").records(1, lane=1)
+    at_home(app)
+    monkeypatch.setenv("ASYNC_LAMBDA_TASK_ID", "A")
+    for call in (app.async_lambda_handler, app.handle_invocation):
+        assert call({"Records": records}, None) == "returned"
+        work(app)
+    assert seen == [("A", "i", 1)] * 4
+    assert app.current_task_id is None
 
 
 # Modes

@@ -192,6 +192,20 @@ def test_a_deferred_value_is_made_once_in_a_process_and_before_the_task_asks_for
     assert (drawn, page.module.cache.value) == ([100], 10)
 
 
+def test_init_tasks_run_once_for_their_task_alone_with_its_id_or_without() -> None:
+    page = Page(HEAD, DEFER)
+    said: list[str] = []
+    page.app.async_task("Other", init_tasks=[lambda: said.append("no id"), said.append])(lambda event: None)
+    page.core = at_home(page.app)
+    page.app.async_invoke("Task", None)
+    work(page.app)
+    assert said == []
+    for _ in range(2):
+        page.app.async_invoke("Other", None)
+        work(page.app)
+    assert said == ["no id", "Other"]
+
+
 def test_an_async_task_is_told_its_payload_and_where_it_comes_from() -> None:
     page = Page(HEAD, ASYNC_TASK)
     page.app.async_invoke("TaskID", [1, "two", None])

@@ -14,6 +14,7 @@ from ebbtide.contrib.async_lambda import (
     config_set_default_task_memory,
 )
 from ebbtide.contrib.async_lambda.config.settings import settings_of
+from ebbtide.contrib.async_lambda.notices import AsyncLambdaWarning
 from ebbtide.deploy.template import template
 
 Json = dict[str, Any]
@@ -30,7 +31,8 @@ def resources(tmp_path: Any) -> Json:
     config_set_default_task_ephemeral_storage(1024)
     app = AsyncLambdaController(lane_count=2)
     said: dict[str, Any] = {"memory": 256, "timeout": 900, "ephemeral_storage": 2048, "snap_start": True}
-    app.async_task("Own", maximum_concurrency=[10, 2], **said)(nothing)
+    with pytest.warns(AsyncLambdaWarning, match="task 'Own': snap_start=True starts nothing quicker"):
+        app.async_task("Own", maximum_concurrency=[10, 2], **said)(nothing)
     app.async_task("Plain")(nothing)
     app.sqs_task("Sold", "arn:aws:sqs:eu-west-1:123456789012:till", maximum_concurrency=3)(nothing)
     core = app.app()

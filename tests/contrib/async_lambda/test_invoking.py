@@ -256,3 +256,16 @@ def test_a_batch_tasks_event_shows_each_message() -> None:
     work(app)
     (event,) = seen[0].events
     assert (event.payload, event.message_group_id) == (1, "g")
+
+
+def test_the_payloads_of_a_batch_are_any_number_of_them_and_not_one_text_or_dict() -> None:
+    app = AsyncLambdaController()
+    seen: list[Any] = []
+    app.async_task("A")(lambda event: seen.append(event.payload))
+    at_home(app)
+    app.async_invoke_batch("A", (n for n in range(3)))
+    work(app)
+    assert sorted(seen) == [0, 1, 2]
+    for one in ("text", b"bytes", {"a": 1}):
+        with pytest.raises(ArgumentError, match="give a list of them"):
+            app.async_invoke_batch("A", one)

@@ -7,9 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.contrib.async_lambda.house import at_home
+from tests.on_lambda.stage import Context
 
 from ebbtide.contrib.async_lambda import AsyncLambdaController, config_set_name, config_set_s3_payload_retention
 from ebbtide.contrib.async_lambda.names import AsyncLambdaPlace
+from ebbtide.on_lambda.handler import Function
+from ebbtide.on_lambda.settings import Settings
 from ebbtide.queue import Queue
 from ebbtide.trigger import Target
 
@@ -51,11 +55,11 @@ def test_what_starts_a_task_stands_beside_its_queue(house: AsyncLambdaController
     assert kinds == {
         "A": ["Managed"],
         "Batch": ["Managed"],
-        "Tick": ["Managed", "Scheduled"],
+        "Tick": ["Managed", "Scheduled", "Invoked"],
         "Api": ["Managed", "Request"],
         "Orders": ["Managed", "Unmanaged"],
         "Stream": ["Managed", "Stream"],
-        "Pure": ["Managed"],
+        "Pure": ["Managed", "Invoked"],
     }
 
 
@@ -131,3 +135,18 @@ def test_importing_an_app_loads_nothing_heavy(tmp_path: Path) -> None:
         [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout.strip() == ""
+
+
+def test_a_pure_task_is_invoked_directly_and_answers() -> None:
+    app = AsyncLambdaController()
+    app.pure_task("Double")(lambda event: {"twice": event.get_raw_event()["number"] * 2})
+    answer = Function(at_home(app), Settings("app:app", "Double", "prod"))({"number": 21}, Context())
+    assert answer == {"twice": 42}
+
+
+def test_the_tick_of_an_old_stacks_schedule_runs_the_task_it_comes_to() -> None:
+    app, seen = AsyncLambdaController(), list[Any]()
+    app.scheduled_task("Tick", "rate(15 minutes)")(lambda event: seen.append(event.get_raw_event()))
+    tick = {"version": "0", "source": "aws.scheduler", "detail-type": "Scheduled Event", "detail": "{}"}
+    assert Function(at_home(app), Settings("app:app", "Tick", "prod"))(tick, Context()) is None
+    assert seen == [tick]

@@ -56,6 +56,7 @@ def test_what_is_none_is_told_from_what_is_broken(body: str) -> None:
         ({"ebbtide": {"v": 2}}, "version 2"),
         ({"ebbtide": 5}, "not a JSON object"),
         ({"ebbtide": {"v": 1, "id": "x", "surprise": 1}}, "unknown member 'surprise'"),
+        ({"ebbtide": {"depth": float("nan")}}, "a member ebbtide that is none of ours: Out of range float"),
     ],
 )
 def test_a_broken_one_says_what_is_wrong(changed: dict[str, Any], told: str) -> None:
@@ -63,7 +64,11 @@ def test_a_broken_one_says_what_is_wrong(changed: dict[str, Any], told: str) -> 
         decode(json.dumps({**THEIRS, **changed}))
 
 
-@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner), max_leaves=5))
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(), lambda inner: st.lists(inner), max_leaves=5
+    )
+)
 def test_whatever_stands_in_a_member_nothing_but_its_own_error_comes_out(value: Any) -> None:
     for name in (*THEIRS, "ebbtide", "s3_payload_key", "source_app"):
         with suppress(EnvelopeError):

@@ -37,4 +37,4 @@ class DoorApp(App):
     def settings(self, stage: str, folder: Any) -> Any:
         """What `.async_lambda/config.json` in this folder (a pathlib.Path) says of a stage, as deploy.Settings."""
         # Only what builds and deploys asks; a function does not load it.
-        return importlib.import_module("ebbtide.contrib.async_lambda.config").settings_of(self, stage, folder)
+        return importlib.import_module("ebbtide.contrib.async_lambda.config.settings").settings_of(self, stage, folder)

@@ -8,22 +8,32 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from threading import RLock
 from typing import Any, NamedTuple, TypeVar
 
 from ebbtide.app import App
 from ebbtide.contrib.async_lambda import current, translation
 from ebbtide.contrib.async_lambda.app import DoorApp
-from ebbtide.contrib.async_lambda.declared import Declared
+from ebbtide.contrib.async_lambda.declared import MOST_LANES, Declared, fits_lanes
 from ebbtide.contrib.async_lambda.declaring import Declarations, twice
 from ebbtide.contrib.async_lambda.events import BaseEvent
 from ebbtide.contrib.async_lambda.invoking import Invoker
-from ebbtide.contrib.async_lambda.middleware import Layer, Middleware
-from ebbtide.errors import DeclarationError
+from ebbtide.contrib.async_lambda.middleware import Layer, Middleware, checked
+from ebbtide.contrib.async_lambda.payload import encode
+from ebbtide.contrib.async_lambda.writing import uuid4
+from ebbtide.errors import DeclarationError, UnknownTask
 from ebbtide.names import nearest
 
 E = TypeVar("E", bound=BaseEvent)
 R = TypeVar("R")
+
+
+DEPLOYED = "EBBTIDE_STAGE"
+"""The variable that is there in every function of ours."""
+
+TASK_ID = "ASYNC_LAMBDA_TASK_ID"
+"""The variable that tells a function's task."""
 
 
 class Owned(NamedTuple):
@@ -53,6 +63,8 @@ class AsyncLambdaController(Declarations):
         controller_name: str | None = None,
     ) -> None:
         super().__init__()
+        if not fits_lanes(lane_count):
+            raise DeclarationError(f"AsyncLambdaController(lane_count={lane_count!r:.80}): 1 to {MOST_LANES}")
         self.is_sub = is_sub
         self.lane_count = lane_count
         self.propagate_lane_assignment = propagate_lane_assignment
@@ -61,10 +73,11 @@ class AsyncLambdaController(Declarations):
         self.controller_name = controller_name
         self.dlq_task_id: str | None = None
         self.parent_controller: AsyncLambdaController | None = None
-        self.layers: list[Layer] = list(middleware or ())
+        self.layers: list[Layer] = [checked(layer) for layer in middleware or ()]
         self.external_task_ids: list[str] = []
         self._subs: list[AsyncLambdaController] = []
         self._app: DoorApp | None = None
+        self._translating = RLock()
         self._function: Callable[[Any, Any], Any] | None = None
 
     def __repr__(self) -> str:
@@ -78,9 +91,10 @@ class AsyncLambdaController(Declarations):
     def app(self) -> DoorApp:
         """The core app of the whole tree of controllers. Raises DeclarationError."""
         root = self._root
-        if root._app is None:
-            root._app = translation.app_of(root)
-        return root._app
+        with root._translating:
+            if root._app is None:
+                root._app = translation.app_of(root)
+            return root._app
 
     # What is declared
 
@@ -91,6 +105,8 @@ class AsyncLambdaController(Declarations):
 
     def add_controller(self, controller: AsyncLambdaController) -> None:
         """Take in another controller with all its tasks, those it is yet to declare included."""
+        if not isinstance(controller, AsyncLambdaController):
+            raise DeclarationError(f"add_controller({controller!r:.80}): an AsyncLambdaController is added")
         if controller is self or any(controller is above for above in self._chain()):
             raise DeclarationError("add_controller(): a controller cannot be part of itself")
         if controller.parent_controller not in (None, self):
@@ -117,7 +133,7 @@ class AsyncLambdaController(Declarations):
 
         A parent's goes before its sub-controllers', and the first added before the later ones.
         """
-        self.layers.append((tuple(event_types), func))
+        self.layers.append(checked((event_types, func)))
         self._changed()
 
     def set_dlq_task_id(self, task_id: str) -> None:
@@ -128,6 +144,11 @@ class AsyncLambdaController(Declarations):
             raise DeclarationError(f"set_dlq_task_id({task_id!r}): no async task of that id.{nearest(task_id, known)}")
         self.dlq_task_id = task_id
         self._changed()
+
+    @property
+    def tasks(self) -> dict[str, Declared]:
+        """What was declared here and below, by id."""
+        return {owned.declared.task_id: owned.declared for owned in self.owned()}
 
     def get_task(self, task_id: str) -> Declared | None:
         """What was declared under this id, anywhere in the app."""
@@ -196,7 +217,7 @@ class AsyncLambdaController(Declarations):
     def async_invoke_batch(
         self,
         task_id: str,
-        payloads: Sequence[Any],
+        payloads: Iterable[Any],
         delay: float | Sequence[float] = 0,
         message_group_id: str | Sequence[str | None] | None = None,
         force_sync: bool = False,
@@ -208,8 +229,25 @@ class AsyncLambdaController(Declarations):
         """
         return Invoker(self.app(), task_id).many(payloads, delay, message_group_id, force_sync, lane)
 
+    def new_payload(self, payload: Any, destination_task_id: str, force_sync: bool = False) -> dict[str, Any]:
+        """The envelope in which `async_invoke` would send this payload from here: for tests, as the body of an event.
+
+        Raises PayloadError.
+        """
+        return {
+            "source_task_id": current.task_id(),
+            "destination_task_id": destination_task_id,
+            "invocation_id": current.invocation_id() or uuid4(),
+            "payload": encode(payload),
+        }
+
     def async_lambda_handler(self, event: Any, context: Any) -> Any:
-        """One invocation of a deployed function, as AWS Lambda calls it. A template of ours calls Ebbtide's own."""
+        """One invocation of a deployed function, as AWS Lambda calls it; a template of ours calls Ebbtide's own.
+
+        Where no template of ours made the environment, as in a test of an app's own, the same as `handle_invocation`.
+        """
+        if DEPLOYED not in os.environ:
+            return self.handle_invocation(event, context)
         root = self._root
         if root._function is None:
             # What a function needs, nobody else loads.
@@ -217,8 +255,14 @@ class AsyncLambdaController(Declarations):
         return root._function(event, context)
 
     def handle_invocation(self, event: Any, context: Any, task_id: str | None = None) -> Any:
-        """Call one task here and now with a raw event of Lambda's; its return value. For tests of an app's own."""
-        return self.app().running(task_id or os.environ.get("ASYNC_LAMBDA_TASK_ID", "")).called(event, context)
+        """Call one task here and now with a raw event of Lambda's; its return value. For tests of an app's own.
+
+        task_id: None is the one that the variable ASYNC_LAMBDA_TASK_ID names. Raises UnknownTask.
+        """
+        named = task_id or os.environ.get(TASK_ID)
+        if not named:
+            raise UnknownTask(f"nobody says which task: set {TASK_ID}, or give handle_invocation its task_id")
+        return self.app().running(named).called(event, context)
 
     def get_current_lane(self) -> int:
         """The lane of what runs here and now; 0 outside of a task."""

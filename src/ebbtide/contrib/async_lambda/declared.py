@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import re
 import warnings
 from collections.abc import Callable, Sequence
@@ -72,26 +73,46 @@ class Declared(NamedTuple):
         ):
             self._need(name, value, value is None or _whole(value, low, high), f"MB, {low} to {high:,}")
         lanes, receives, window = self.lane_count, self.max_receive_count, self.max_batching_window
-        self._need("lane_count", lanes, lanes is None or _whole(lanes, 1, MOST_LANES), f"1 to {MOST_LANES}")
+        self._need("lane_count", lanes, fits_lanes(lanes), f"1 to {MOST_LANES}")
         self._need("max_receive_count", receives, receives is None or _whole(receives, 1, 1000), "1 to 1,000")
         self._need("batch_size", self.batch_size, _whole(self.batch_size, 1, 10_000), "1 to 10,000")
         self._need("max_batching_window", window, _whole(window, 0, 300), "seconds, 0 to 300")
+        if self.batch_size > 10:
+            self._need("max_batching_window", window, window > 0, "1 or more, for a batch_size of more than 10")
+        for name, value in (
+            ("is_dlq_task", self.is_dlq_task),
+            ("propagate_lane_assignment", self.propagate_lane_assignment),
+            ("snap_start", self.snap_start),
+        ):
+            self._need(name, value, value is None or isinstance(value, bool), "True or False")
         self._check_concurrency()
         self._check_init_tasks()
-        if receives == 1:
+        self._check_function()
+        if "AWS_LAMBDA_FUNCTION_NAME" not in os.environ:  # there it would be told at each start
+            self._warn()
+        return self
+
+    def _warn(self) -> None:
+        if self.max_receive_count == 1:
             warnings.warn(
                 f"task {self.task_id!r}: max_receive_count=1 makes a message a dead letter at its first failure; "
                 f"leave it out for five attempts with growing waits",
                 AsyncLambdaWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
-        return self
+        if self.snap_start:
+            warnings.warn(
+                f"task {self.task_id!r}: snap_start=True starts nothing quicker: Lambda keeps snapshots of published "
+                f"versions, and events come to the function itself, as with async-lambda",
+                AsyncLambdaWarning,
+                stacklevel=4,
+            )
 
     def _check_concurrency(self) -> None:
         given = self.maximum_concurrency
         several = isinstance(given, Sequence) and not isinstance(given, (str, bytes)) and self.queued
         numbers = list(given) if several and isinstance(given, Sequence) else [given]
-        fits = given is None or all(_whole(number, 1, 1000) for number in numbers)
+        fits = given is None or all(_whole(number, 2, 1000) for number in numbers)
         self._need("maximum_concurrency", given, fits, "a number from 2 to 1,000, or a list with one for each lane")
 
     def _check_init_tasks(self) -> None:
@@ -100,6 +121,14 @@ class Declared(NamedTuple):
                 inspect.signature(function).bind(*[self.task_id] * takes(function))
             except TypeError:
                 self._need("init_tasks", function, False, "functions with no argument, or one for the task id")
+
+    def _check_function(self) -> None:
+        try:
+            inspect.signature(self.function).bind(None)
+        except ValueError:  # a function of C that does not say
+            return
+        except TypeError as error:
+            raise DeclarationError(f"task {self.task_id!r}: its function is called with the event: {error}") from None
 
     def _need(self, name: str, value: object, holds: bool, expected: str) -> None:
         if not holds:
@@ -116,6 +145,11 @@ def takes(function: InitTask) -> int:
         return 0
     positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     return min(1, sum(p.kind in positional and p.default is p.empty for p in parameters))
+
+
+def fits_lanes(count: object) -> bool:
+    """Whether this is a number of lanes, or None."""
+    return count is None or _whole(count, 1, MOST_LANES)
 
 
 def _whole(value: object, low: int, high: int) -> bool:

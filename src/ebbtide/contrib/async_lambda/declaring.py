@@ -30,7 +30,12 @@ class Declarations:
         raise NotImplementedError
 
     def _declares(self, task_id: str, kind: Any, said: dict[str, Any]) -> Callable[[F], F]:
-        said["init_tasks"] = tuple(said.get("init_tasks") or ())
+        if not isinstance(task_id, str):
+            raise DeclarationError(f'{task_id!r:.80} is no task id; the decorator wants one first, as ("Task", ...)')
+        inits = said.get("init_tasks") or ()
+        if not isinstance(inits, Sequence):
+            raise DeclarationError(f"task {task_id!r}: init_tasks={inits!r:.80}: a list of functions")
+        said["init_tasks"] = tuple(inits)
 
         def declare(function: F) -> F:
             self._declare(Declared(task_id, kind, function, **said).checked())

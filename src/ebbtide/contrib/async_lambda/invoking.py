@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ebbtide import strictjson
@@ -46,13 +46,16 @@ class Invoker:
 
     def many(
         self,
-        payloads: Sequence[Any],
+        payloads: Iterable[Any],
         delay: float | Sequence[float],
         group: str | Sequence[str | None] | None,
         force_sync: bool,
         lane: int | None,
     ) -> Any:
         """A call for each payload; None, or in sync mode a list of what they returned. Raises BatchInvokeException."""
+        if isinstance(payloads, (str, bytes, Mapping)):
+            raise ArgumentError(f"async_invoke_batch(): payloads is {type(payloads).__name__}; give a list of them")
+        payloads = list(payloads)
         delays = _each("delay", delay, len(payloads))
         groups = _each("message_group_id", group, len(payloads))
         messages = [

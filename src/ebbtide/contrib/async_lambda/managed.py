@@ -25,6 +25,9 @@ _KEPT = (
 )
 """Members of SQS's record that the task's event shows."""
 
+_MOVED = ("id", "lineage", "enqueued_at", "group", "priority")
+"""What holds of a message also where SQS moved it to another task's queue: its key and its times were the first's."""
+
 
 class Managed(Trigger):
     """Reads envelopes, and asks for what every function of the door has around it: payload bucket and variables.
@@ -69,12 +72,13 @@ class Managed(Trigger):
         envelope = _envelope(event)
         if envelope is None:
             raise EnvelopeError("no envelope of async-lambda")
+        _decoded.cache_clear()  # it was asked for the last time, and may be large
         record = {name: event[name] for name in _KEPT if name in event}
         headers = {**envelope.headers, RECORD: strictjson.dumps(record)}
         ours = envelope.ours
         if ours is None:
             return {"headers": headers}
-        told = ("id", "lineage", "enqueued_at", "run_after", "expires_at", "key", "key_window", "group", "priority")
+        told = _MOVED if ours.task != task else (*_MOVED, "run_after", "expires_at", "key", "key_window")
         return {**{name: getattr(ours, name) for name in told}, "headers": {**ours.headers, **headers}}
 
 

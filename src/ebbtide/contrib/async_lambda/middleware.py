@@ -34,6 +34,20 @@ class BatchInvokeException(EbbtideError):
         self.failed_payloads = failed_payloads
 
 
+def checked(layer: Layer) -> Layer:
+    """Itself. Raises DeclarationError for what is no pair of event types and a function."""
+    try:
+        kinds, function = layer
+        fits = all(issubclass(kind, BaseEvent) for kind in kinds) and callable(function)
+    except TypeError:
+        fits = False
+    if fits:
+        return tuple(kinds), function
+    raise DeclarationError(
+        f"{layer!r:.120} is no middleware: a list of types of events and a function, as ([ManagedSQSEvent], timing)"
+    )
+
+
 def around(event: E, layers: Sequence[Layer], function: Callable[[E], R]) -> R:
     """What the function returns for the event, called through the layers that are for it, the first one outermost.
 

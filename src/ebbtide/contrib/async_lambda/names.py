@@ -4,11 +4,16 @@ deployed onto the same stack it changes queues, functions and mappings where the
 
 from __future__ import annotations
 
+from binascii import crc32
+
 from ebbtide.physical import Kind, Place
 from ebbtide.queue import Queue
 
 DEAD_LETTERS = "AsyncLambdaDLQ"
 PAYLOADS = "AsyncLambdaPayloadBucket"
+
+ROOM = 35
+"""Characters that the number of an account and the longest name of a region leave of a bucket's 63."""
 
 
 class AsyncLambdaPlace(Place):
@@ -18,7 +23,16 @@ class AsyncLambdaPlace(Place):
 
     @property
     def marks(self) -> tuple[str, ...]:
-        return (self.prefix, f"{self.app}-")
+        return (self.prefix, self._short, f"{self.app}-")
+
+    @property
+    def stack(self) -> str:
+        """By `ebbtide deploy`; who deploys with other tools has given another name anyway."""
+        return self.prefix.replace("_", "-")
+
+    @property
+    def crowded(self) -> bool:
+        return True
 
     def queue(self, queue: Queue, lane: int = 0) -> str:
         """The SQS queue of one lane; another app's queue is called what it is called."""
@@ -28,6 +42,19 @@ class AsyncLambdaPlace(Place):
 
     def function(self, queue: Queue) -> str:
         return f"{self.app}-{queue.name}"
+
+    def bucket(self, account: str, region: str) -> str:
+        """Of ours alone, so a project whose name leaves no room for it keeps that name."""
+        return f"{self._short}-{account}-{region}".lower().replace("_", "-")
+
+    def scheduler_role(self, region: str) -> str:
+        return f"{self._short}-{region}-scheduler"
+
+    @property
+    def _short(self) -> str:
+        """The prefix where it fits, else its beginning and its sum."""
+        prefix = self.prefix
+        return prefix if len(prefix) <= ROOM else f"{prefix[: ROOM - 9]}-{crc32(prefix.encode()):08x}"
 
     def log_group(self, queue: Queue) -> str:
         """One of its own: async-lambda's functions have made theirs themselves, which no stack can take over."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import json
+import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextvars import copy_context
 from dataclasses import replace
@@ -30,7 +31,8 @@ from ebbtide.contrib.async_lambda.sources import tick
 from ebbtide.contrib.async_lambda.wire import DESTINATION, INVOCATION, RECORD, S3_KEY, SOURCE
 from ebbtide.contrib.async_lambda.writing import origin
 from ebbtide.dead_letters import ATTEMPT, ERROR, REASON, TASK
-from ebbtide.message import Message
+from ebbtide.ids import new_id
+from ebbtide.message import Lineage, Message
 from ebbtide.triggers.http_response import Response
 
 REASONS = (REASON, ERROR, TASK, ATTEMPT)
@@ -78,8 +80,15 @@ class Runnable:
         return around(event, self._layers, self._declared.function)
 
     def called(self, event: Any, context: Any) -> Any:
-        """The same for a raw event of Lambda's, to the end."""
-        return _ended(self.run(EVENTS[self._declared.kind](event, context)))
+        """The same for a raw event of Lambda's, to the end: what Lambda would be answered."""
+        made = EVENTS[self._declared.kind](event, context)
+        token = current.set(_by_hand(self._declared.task_id, made))
+        try:
+            returned = _ended(self.run(made))
+            told = getattr(returned, "__async_lambda_response__", None)
+            return told() if told else returned
+        finally:
+            current.reset(token)
 
     def here(self, message: Message) -> Any:
         """What it returns for this message, run here and now, in no queue."""
@@ -118,16 +127,16 @@ class Runnable:
             case "async":
                 return self.managed(delivery, value)
             case "sqs":
-                value = {"Records": [value]}
+                value = {"Records": [_as_record(delivery, value)]}
             case "scheduled":
-                value = tick(delivery.message)
+                value = value or tick(delivery.message)
         return EVENTS[self._declared.kind](value or {}, self.context(delivery))
 
     def several(self, deliveries: Sequence[Delivery], values: Sequence[Any]) -> BaseEvent:
         """The event of all that came together: messages, or records of a stream."""
         context = self.context(deliveries[0])
         if self._declared.kind == "dynamodb":
-            return DynamoDBEvent({"Records": list(values)}, context)
+            return DynamoDBEvent({"Records": [record for value in values for record in _changes(value)]}, context)
         events = [self.managed(one, payload) for one, payload in zip(deliveries, values, strict=True)]
         return ManagedSQSBatchEvent.of(events, context)
 
@@ -136,6 +145,19 @@ class Runnable:
         keys = [key for one in deliveries if (key := one.message.headers.get(S3_KEY))] if self._deletes else []
         for key in keys:  # reached in functions alone; it takes AWS's library
             importlib.import_module("ebbtide.contrib.async_lambda.spill").delete(key)
+
+
+def _changes(value: Any) -> Sequence[Any]:
+    """The one record of a stream that a trigger read; what was enqueued by hand may be a whole event."""
+    records = value.get("Records") if isinstance(value, dict) else None
+    return records if isinstance(records, list) else [value]
+
+
+def _as_record(delivery: Delivery, value: Any) -> dict[str, Any]:
+    """A record of the queue that a trigger read; what was enqueued by hand is the body of one."""
+    if isinstance(value, dict) and ("eventSource" in value or "messageId" in value):
+        return value
+    return {"messageId": delivery.message.id, "body": value if isinstance(value, str) else json.dumps(value)}
 
 
 def _record(message: Message) -> dict[str, Any]:
@@ -161,9 +183,10 @@ def _synchronous(task: Runnable, kind: str, gathers: bool) -> Callable[..., Any]
 
         return gathered
 
-    def run(delivery: Delivery, payload: Any = None) -> None:
-        task.run(task.event(delivery, payload))
+    def run(delivery: Delivery, payload: Any = None) -> Any:
+        returned = task.run(task.event(delivery, payload))
         task.done(delivery)
+        return returned if kind == "pure" else None
 
     return run
 
@@ -183,9 +206,10 @@ def _asynchronous(task: Runnable, kind: str, gathers: bool) -> Callable[..., Any
 
         return gathered
 
-    async def run(delivery: Delivery, payload: Any = None) -> None:
-        await task.run(task.event(delivery, payload))
+    async def run(delivery: Delivery, payload: Any = None) -> Any:
+        returned = await task.run(task.event(delivery, payload))
         task.done(delivery)
+        return returned if kind == "pure" else None
 
     return run
 
@@ -205,6 +229,19 @@ def _answer(value: Any) -> Response:
     # Only functions with a route need it.
     made: Response = importlib.import_module("ebbtide.contrib.async_lambda.answer").answer_of(value)
     return made
+
+
+def _by_hand(task_id: str, event: BaseEvent) -> Delivery:
+    """What stands for the delivery of an event that no broker delivered, so that the task knows itself and its lane."""
+    first = event.events[0] if isinstance(event, ManagedSQSBatchEvent) and event.events else event
+    told, group, lane = dict[str, str](), None, ""
+    if isinstance(first, ManagedSQSEvent):
+        told, group = {INVOCATION: first.invocation_id}, first.message_group_id
+        lane = (first.event_source_arn or "").rpartition("-L")[2]
+    now = time.time()
+    id = new_id(now)
+    message = Message(id, task_id, task_id, Lineage(id), now, group=group, headers=told)
+    return Delivery(b"", task_id, int(lane) if lane.isdecimal() else 0, "by hand", 1).read_as(message)
 
 
 def _ended(value: Any) -> Any:

@@ -23,7 +23,7 @@ from ebbtide import strictjson
 from ebbtide.errors import DeclarationError, EnvelopeError
 from ebbtide.message import Message
 from ebbtide.signature import Signature
-from ebbtide.trigger import LOGICAL_ID, Json, Target
+from ebbtide.trigger import INVOKED, LOGICAL_ID, Json, Target, Trigger
 from ebbtide.triggers.event_source import Event, EventSource
 from ebbtide.triggers.foreign_queue import ForeignQueue
 from ebbtide.triggers.schedule import Schedule
@@ -171,6 +171,23 @@ class Scheduled(Schedule):
 
     def __repr__(self) -> str:
         return self._written(self.expression)
+
+
+class Invoked(Trigger):
+    """Start the task by invoking its function with any event, which is its one argument: a pure task's way; and what
+    the schedule of an async-lambda stack still does until ours has taken its place."""
+
+    def __repr__(self) -> str:
+        return "invoke"
+
+    def check(self, task: str, parameters: Mapping[str, Any]) -> None:
+        """The task's one parameter takes any event."""
+
+    def reads(self, task: str, event: Event) -> bool:
+        return event.get("eventSource") == INVOKED
+
+    def arguments(self, event: Event) -> tuple[list[Any], dict[str, Any]]:
+        return [event["event"]], {}
 
 
 def tick(message: Message) -> Json:

@@ -98,4 +98,8 @@ def _less(message: Message) -> str:
 
 
 def _ours(value: Any) -> Message | None:
-    return None if value is None else Message.decode(strictjson.dumps(value).encode("ascii"))
+    try:
+        text = strictjson.dumps(value)
+    except (ValueError, RecursionError) as error:  # such as NaN, which async-lambda's side of an envelope may have
+        raise EnvelopeError(f"async-lambda's envelope has a member ebbtide that is none of ours: {error}") from None
+    return None if value is None else Message.decode(text.encode("ascii"))

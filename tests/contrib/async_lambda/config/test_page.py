@@ -3,10 +3,11 @@
 from tests.docs.pages import tables
 
 from ebbtide.contrib.async_lambda.config.keys import KEYS, Key
-from ebbtide.contrib.async_lambda.config.levels import join, last, union, update
+from ebbtide.contrib.async_lambda.config.levels import deep, join, last, union, update
 
 RULES = {
     update: "the tables merged",
+    deep: "the tables merged, and those in them",
     union: "all, in order, without repeats",
     join: "all, in order",
     last: "the nearest",

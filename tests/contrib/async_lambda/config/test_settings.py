@@ -18,6 +18,7 @@ from ebbtide.deploy.settings import settings_of as of_any_app
 
 CERTIFICATE = "arn:aws:acm:eu-west-1:123456789012:certificate/x"
 JSON_LOGS = {"LogFormat": "JSON"}
+TRACED = {"Tracing": "Active"}
 
 EXAMPLES: dict[str, tuple[Any, Any, Any]] = {
     # what is said, what of the function Orders then is what
@@ -25,6 +26,7 @@ EXAMPLES: dict[str, tuple[Any, Any, Any]] = {
     "policies": (["arn:aws:iam::aws:policy/A"], "managed_policies", ["arn:aws:iam::aws:policy/A"]),
     "layers": (["one"], "layers", ["one"]),
     "logging_config": (JSON_LOGS, "properties", {"EphemeralStorage": {"Size": 1024}, "LoggingConfig": JSON_LOGS}),
+    "function_properties": (TRACED, "properties", {"EphemeralStorage": {"Size": 1024}, **TRACED}),
 }
 
 
@@ -53,17 +55,39 @@ def test_a_key_of_functions_reaches_those_it_is_said_for(tmp_path: Path, key: st
     value, field, becomes = EXAMPLES[key]
     made = read(tmp_path, at_level(level, {key: value}))
     assert getattr(made.of("Orders"), field) == becomes
-    assert reaches(level, made, lambda one: value in (getattr(one, field), *_values(getattr(one, field))))
+    assert reaches(level, made, lambda one: _says(getattr(one, field), value))
 
 
-def _values(value: Any) -> list[Any]:
-    return list(value.values()) if isinstance(value, dict) else []
+def _says(found: Any, value: Any) -> bool:
+    """Whether it is what was found, a part of it, or among its values."""
+    if found == value or not isinstance(found, dict):
+        return bool(found == value)
+    return value in found.values() or (isinstance(value, dict) and value.items() <= found.items())
 
 
 @LEVELS
 def test_a_network_reaches_those_it_is_said_for(tmp_path: Path, level: str) -> None:
     made = read(tmp_path, at_level(level, {"subnet_ids": ["b", "a"], "security_group_ids": ["g"]}))
     assert reaches(level, made, lambda one: one.vpc == {"subnets": ["b", "a"], "security_groups": ["g"]})
+
+
+@LEVELS
+def test_any_property_of_a_queue_passes_through(tmp_path: Path, level: str) -> None:
+    made = read(tmp_path, at_level(level, {"queue_properties": {"DelaySeconds": 5}}))
+    others = level in ("app", "stage")
+    assert made.of("Orders").queue_properties == {"DelaySeconds": 5}
+    assert (made.of("Letters").queue_properties == {"DelaySeconds": 5}) is others
+
+
+def test_properties_of_several_levels_become_one(tmp_path: Path) -> None:
+    near = {"function_properties": {"EphemeralStorage": {"Size": 2048}, "FileSystemConfigs": [{"Arn": "b"}]}}
+    far = {"function_properties": {"Tracing": "Active", "FileSystemConfigs": [{"Arn": "a"}]}}
+    properties = read(tmp_path, {**far, "tasks": {"Orders": near}}).of("Orders").properties
+    assert properties == {
+        "EphemeralStorage": {"Size": 2048},
+        "Tracing": "Active",
+        "FileSystemConfigs": [{"Arn": "a"}, {"Arn": "b"}],
+    }
 
 
 def test_subnets_keep_their_order_over_the_levels(tmp_path: Path) -> None:
@@ -127,7 +151,15 @@ def test_an_image_is_the_settings(tmp_path: Path, level: str) -> None:
 
 
 def test_every_key_is_tried_on_every_level_here() -> None:
-    tried = {*EXAMPLES, "subnet_ids", "security_group_ids", "tags", "queue_age_alarm", "managed_queue_extras"}
+    tried = {
+        *EXAMPLES,
+        "subnet_ids",
+        "security_group_ids",
+        "tags",
+        "queue_age_alarm",
+        "managed_queue_extras",
+        "queue_properties",
+    }
     tried |= {"domain_name", "certificate_arn", "tls_version", "hosted_zone_id", "auto_create_acm_certificate"}
     assert tried | {"method_settings", "image_uri"} == KEYS.keys()
 

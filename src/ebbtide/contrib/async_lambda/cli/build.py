@@ -36,9 +36,16 @@ FOLDER, ARCHIVE = Path(".async_lambda/build"), "deployment.zip"
     metavar="FILE",
     help="JSON with Resources, Outputs or Parameters to put into the template.",
 )
+@click.option("--python", metavar="VERSION", help="As 3.13; default: that of config_set_runtime, else this one.")
 @click.option("--image-uri", metavar="URI", help="Run this container image in place of an archive.")
 def command(
-    app: DoorApp, module: str, stage: str | None, output: Path, extras: Path | None, image_uri: str | None
+    app: DoorApp,
+    module: str,
+    stage: str | None,
+    output: Path,
+    extras: Path | None,
+    python: str | None,
+    image_uri: str | None,
 ) -> None:
     """Write the SAM template and the archive of an app.
 
@@ -48,7 +55,7 @@ def command(
     added = partial(more.added, more=more.read(extras), file=extras) if extras else dict[str, Any]
     place = place_stage(stage)
     keep_out_of_git(FOLDER)
-    options = Options(output=FOLDER, template=output, whole=ARCHIVE, uri=image_uri, finish=added)
+    options = Options(output=FOLDER, python=python, template=output, whole=ARCHIVE, uri=image_uri, finish=added)
     summary = json.loads((build(app, module, place, options) / SUMMARY).read_text("utf-8"))
     files = {
         name: f"{megabytes(one['bytes'])}, {megabytes(one['unpacked'])} unpacked"
@@ -56,7 +63,7 @@ def command(
     }
     image = [("image", summary["image"]["uri"])] if summary["image"] else []
     answer_fields([("template", output), *((str(FOLDER / name), size) for name, size in files.items()), *image])
-    note(_how_to_deploy(module, place, app.place(place).prefix, output))
+    note(_how_to_deploy(module, place, app.place(place).stack, output))
 
 
 def _how_to_deploy(module: str, place: str, stack: str, template: Path) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ebbtide.contrib.async_lambda.config.levels import Level, nearest_of
+from ebbtide.contrib.async_lambda.config.levels import Level, deep, nearest_of
 from ebbtide.contrib.async_lambda.config.policies import sorted_out
 from ebbtide.contrib.async_lambda.config.tags import tags
 from ebbtide.deploy.settings import FunctionSettings
@@ -36,6 +36,7 @@ def function(said: Mapping[str, Any], properties: Mapping[str, Any]) -> Function
     """The settings of one function. properties: of its `AWS::Serverless::Function`, as its task was declared."""
     logging, policies = said.get("logging_config", {}), sorted_out(said.get("policies", ()))
     variables = said.get("environment_variables", {})
+    logs = {"LoggingConfig": logging} if logging else {}
     vpc = {"subnets": said.get("subnet_ids", []), "security_groups": said.get("security_group_ids", [])}
     return FunctionSettings(
         environment=variables,
@@ -45,7 +46,8 @@ def function(said: Mapping[str, Any], properties: Mapping[str, Any]) -> Function
         vpc=vpc if any(vpc.values()) else {},
         policies=[*_log(logging), *policies.statements],
         managed_policies=policies.managed,
-        properties={**properties, **({"LoggingConfig": logging} if logging else {})},
+        properties=deep([properties, logs, said.get("function_properties", {})]),
+        queue_properties=said.get("queue_properties", {}),
         log_level=_level(logging.get("ApplicationLogLevel", "INFO")),
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from ebbtide.contrib.async_lambda.config.levels import Rule, join, last, union, update
+from ebbtide.contrib.async_lambda.config.levels import Rule, deep, join, last, union, update
 from ebbtide.deploy.settings.kinds import FLAG, PLAIN, TABLE, TEXT, Kind, Wrong, matching, named, one_of, table_of
 from ebbtide.deploy.settings.merge import Path
 
@@ -90,6 +90,8 @@ KEYS: dict[str, Key] = {
         _list(_EXTRA, "a list of resources"), join, False, "resources beside each managed queue", True
     ),
     "queue_age_alarm": Key(_ALARM, last, False, "when and whom the alarm on a waiting message tells", True),
+    "function_properties": Key(TABLE, deep, False, "of each `AWS::Serverless::Function`; async-lambda has no such key"),
+    "queue_properties": Key(TABLE, deep, False, "of each managed `AWS::SQS::Queue`; async-lambda has none", True),
     "method_settings": Key(_list(_METHOD, "a list of objects"), union, True, "limits and metrics of routes"),
     "domain_name": Key(_DOMAIN, last, True, "the domain of the API"),
     "tls_version": Key(_TLS, last, True, "the least TLS the domain speaks"),

@@ -7,11 +7,12 @@ changed, and no task sees what is said of another.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import reduce
 from itertools import chain
 from typing import Any, NamedTuple
 
 from ebbtide.contrib.async_lambda.config.stages import table
-from ebbtide.deploy.settings.merge import Path, without_repeats
+from ebbtide.deploy.settings.merge import Path, merge, without_repeats
 
 Json = dict[str, Any]
 Rule = Callable[[Sequence[Any]], Any]
@@ -20,6 +21,12 @@ Rule = Callable[[Sequence[Any]], Any]
 def update(values: Sequence[Mapping[str, Any]]) -> Json:
     """Tables become one; of two that name the same, the nearer wins."""
     return {name: value for one in values for name, value in one.items()}
+
+
+def deep(values: Sequence[Mapping[str, Any]]) -> Json:
+    """Tables become one, those within them as well, and lists grow; else the nearer wins."""
+    whole: Json = reduce(merge, values, {})
+    return whole
 
 
 def union(values: Sequence[list[Any]]) -> list[Any]:

@@ -19,7 +19,10 @@ _OURS: dict[str, Path] = {
 
 def in_our_words(lines: Mapping[Path, int], stage: str | None) -> dict[Path, int]:
     """The lines by our settings' paths. stage: the one that is built, by its name in the file."""
-    return {_path(path, stage): line for path, line in lines.items()}
+    told = {_path(path, stage): line for path, line in lines.items()}
+    # A policy that is only named is among these, and ours of another key.
+    named = {(*path[:-1], "managed_policies"): line for path, line in told.items() if path[-1:] == ("policies",)}
+    return {**told, **named}
 
 
 def _path(path: Path, stage: str | None) -> Path:

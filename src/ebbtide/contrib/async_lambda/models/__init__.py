@@ -1,0 +1,1 @@
+"""Where async-lambda's own modules have their classes, for apps that import them from there."""

@@ -1,0 +1,1 @@
+"""A module for each event, as async-lambda has them."""
