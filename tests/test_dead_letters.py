@@ -8,7 +8,7 @@ import pytest
 from tests.fakes import NOON, memory_app, message, receive, run_ready
 
 from ebbtide.app import App, Send
-from ebbtide.broker import Delivery
+from ebbtide.broker import Delivery, Settlement
 from ebbtide.brokers.memory import MemoryBroker
 from ebbtide.brokers.sqlite import SqliteBroker
 from ebbtide.dead_letters import check
@@ -66,6 +66,15 @@ def test_a_dead_letter_is_a_call_of_the_task_with_the_same_arguments_and_the_rea
     assert dead(app) == []
     assert result.refresh().status is Status.FAILED
     assert [error.message for error in result.errors] == ["no money\nfor 7"]
+
+
+def test_what_a_broker_noted_of_the_message_is_not_the_calls() -> None:
+    app = memory_app(ORDERS)
+    _, taken = shop(app)
+    app.submit([message("m1", "charge", "orders", args=[1, "EUR"], headers={"ebbtide-attempts": "4", "tenant": "a"})])
+    run_ready(app)
+    assert "tenant" in taken[0].headers
+    assert "ebbtide-attempts" not in taken[0].headers
 
 
 def test_only_the_last_attempt_is_a_dead_letter() -> None:
@@ -170,6 +179,20 @@ def test_while_it_cannot_be_stored_the_message_is_not_settled() -> None:
         execute(app, delivery)
     assert broker.depth("orders")[0].running == 1
     assert not taken
+
+
+def test_a_holder_that_lost_the_message_sends_nothing() -> None:
+    app = memory_app(ORDERS)
+    charge, taken = shop(app)
+    charge.enqueue(1, "EUR")
+    (stale,) = receive(app)
+    app.broker.retry([Settlement(stale, spent=False)])
+    (held,) = receive(app)
+    execute(app, stale)
+    assert receive(app) == []
+    execute(app, held)
+    run_ready(app)
+    assert len(taken) == 1
 
 
 def test_in_a_file_the_call_and_the_end_are_one_write_and_the_record_says_failed(tmp_path: Path) -> None:

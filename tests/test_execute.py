@@ -1,7 +1,7 @@
 """One invocation: from a delivery to its outcome, and from the outcome to record and broker."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import replace
 from typing import Any, cast
 
@@ -18,6 +18,7 @@ from ebbtide.outcome import Failed, NotYet, Outcome, Skipped, Succeeded, TryAgai
 from ebbtide.queue import Queue
 from ebbtide.result import Status
 from ebbtide.retry import RetryPolicy
+from ebbtide.trigger import Asked, Target, Trigger
 
 
 def failing(error: BaseException, retry: RetryPolicy | None = None) -> App:
@@ -725,3 +726,30 @@ def test_a_delivery_with_a_deadline_is_still_of_its_kind() -> None:
     vars(unreachable).update(vars(delivered(b"")))
     assert type(unreachable.until(5.0)) is Unreachable
     assert unreachable.until(5.0).deadline == 5.0
+
+
+class Broken(Trigger):
+    """A trigger with a fault of its own."""
+
+    def check(self, task: str, parameters: Mapping[str, Any]) -> None: ...
+
+    def asks(self, target: Target) -> Asked:
+        return Asked()
+
+    def reads(self, task: str, event: Mapping[str, Any]) -> bool:
+        raise ZeroDivisionError("of the trigger's")
+
+    def arguments(self, event: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+        return [], {}
+
+
+def test_what_a_trigger_raises_while_it_reads_costs_that_message_alone() -> None:
+    app = memory_app()
+    app.task(Broken(), name="work")(lambda: None)
+    app.submit([message("m1").as_written(b"hello"), message("m2")])
+    wrong, fine = (execute(app, delivery) for delivery in receive(app))
+    assert isinstance(wrong, Failed)
+    assert str(wrong.error) == "ZeroDivisionError: of the trigger's"
+    assert "in reads" in wrong.error.traceback
+    assert isinstance(fine, Succeeded)
+    assert [letter.body for letter in cast(MemoryBroker, app.broker).dead()] == [b"hello"]

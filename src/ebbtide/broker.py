@@ -20,6 +20,9 @@ from ebbtide.message import Lineage, Message
 from ebbtide.queue import Queue
 from ebbtide.result import Report, TaskError
 
+FENCED = 60.0
+"""Seconds a loan is made to last while its message becomes a dead letter."""
+
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -201,6 +204,11 @@ class Broker(ABC):
     @abstractmethod
     def extend(self, deliveries: Sequence[Delivery], seconds: float) -> int:
         """Make these loans last `seconds` from now."""
+
+    def holds(self, delivery: Delivery) -> bool:
+        """Whether this loan is still its holder's; if so, for a minute at least. Asked before what no fence of this
+        broker can undo: a dead letter that is sent to a task."""
+        return self.extend([delivery], FENCED) > 0
 
     @abstractmethod
     def depth(self, queue: str) -> list[Depth]:

@@ -23,6 +23,9 @@ from ebbtide.task import Task
 REASON, ERROR, TASK, ATTEMPT = "dead-letter-reason", "dead-letter-error", "dead-letter-task", "dead-letter-attempt"
 """The headers: the error's class, its message, the task that failed, and in which attempt."""
 
+BROKERS = "ebbtide-"
+"""What the headers begin with in which a broker notes something of the message itself, as the attempts it had."""
+
 MAX_ERROR = 1000
 """Characters kept of the error's message."""
 
@@ -60,8 +63,8 @@ def check(app: App) -> None:
 def unless_taken(app: App, delivery: Delivery, outcome: Failed) -> Failed | None:
     """Send this dead letter to the task that takes those of its queue; what is to be buried if none does.
 
-    What cannot be sent there, because it is too large by then or a send middleware refuses it, is buried with both
-    reasons. Raises StorageError, DeclarationError.
+    A holder that has lost the message sends nothing. What cannot be sent there, because it is too large by then or a
+    send middleware refuses it, is buried with both reasons. Raises StorageError, DeclarationError.
     """
     queue = app.queues.get(delivery.queue)
     if queue is None or queue.dead_letters is None or outcome.error.exception_class == dotted(LoopDetected):
@@ -72,6 +75,8 @@ def unless_taken(app: App, delivery: Delivery, outcome: Failed) -> Failed | None
     except EnvelopeError:
         return outcome
     assert task is not None  # noqa: S101 - the queue names one
+    if not app.broker.holds(delivery):
+        return None
     try:
         app.submit([_call(task, message, outcome.error, new_ids(app.now(), 1)[0], app.now())])
     except StorageError:
@@ -96,6 +101,7 @@ def redriven(app: App, delivery: Delivery) -> Delivery:
 
 
 def _call(task: Task[Any, Any, Any], message: Message, error: TaskError, id: str, now: float) -> Message:
+    kept = {name: text for name, text in message.headers.items() if not name.startswith(BROKERS)}
     told = "".join(character if character.isprintable() else " " for character in error.message[:MAX_ERROR])
     about = {REASON: error.exception_class, ERROR: told, TASK: message.task, ATTEMPT: str(error.attempt)}
     return Message(
@@ -108,7 +114,7 @@ def _call(task: Task[Any, Any, Any], message: Message, error: TaskError, id: str
         kwargs=message.kwargs,
         group=message.group,
         priority=message.priority,
-        headers={**message.headers, **about},
+        headers={**kept, **about},
     )
 
 

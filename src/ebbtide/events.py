@@ -60,8 +60,8 @@ def deliveries(app: App, delivery: Delivery, record: Event = NOTHING, *, own: bo
     `eventSourceARN`; of DynamoDB with `eventName`, `dynamodb`, `eventSourceARN`. own: it came from a queue of this
     stage. Raises nothing of its own; StorageError where a large body cannot be fetched.
     """
-    record = record or delivery.record
     if not own:
+        record = record or delivery.record
         delivery = _with(delivery, body=_wrapped(delivery.body, record))
         calls = _calls(app, delivery.queue, [record])
         return _as_deliveries(app, delivery, record, calls) if calls else [_unread(app, delivery, [record])]
@@ -69,6 +69,7 @@ def deliveries(app: App, delivery: Delivery, record: Event = NOTHING, *, own: bo
         return [delivery if delivery.message.queue == delivery.queue else redriven(app, delivery)]
     except EnvelopeError as error:
         no_envelope = str(error)
+    record = record or delivery.record
     try:
         events, whole = _events(delivery.body, record)
     except EnvelopeError:  # its body is gone, or is a broken envelope: its own reason says more

@@ -11,7 +11,7 @@ import inspect
 import traceback
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from ebbtide.app import App, Middleware
 from ebbtide.broker import Broker, Delivery, Permit, Settlement, current
@@ -46,6 +46,9 @@ UNREACHED = 30.0
 MAX_MESSAGE = 2_000
 MAX_TRACEBACK = 16_000
 """Characters kept of an error's message and traceback."""
+
+_OURS = __file__.removesuffix("execute.py")
+"""What the files of Ebbtide begin with."""
 
 
 def runs_async(app: App, delivery: Delivery) -> bool:
@@ -91,9 +94,9 @@ def read(
         return delivery, Skipped()
     except StorageError as error:
         return delivery, NotYet(UNREACHED, str(error))
-    except (PayloadError, KeyConflict) as error:
-        now = app.now()
-        return delivery, Failed(describe(error, delivery.attempt), now, now)
+    except Exception as error:  # of a trigger or a send middleware too: it must cost this one alone, not the worker
+        now, known = app.now(), isinstance(error, (PayloadError, KeyConflict))
+        return delivery, Failed(describe(error, delivery.attempt, None if known else error.__traceback__), now, now)
 
 
 def unless_permitted(app: App, delivery: Delivery) -> Outcome | None:
@@ -117,10 +120,10 @@ async def decide(app: App, delivery: Delivery, *, answer: bool = False) -> Outco
     answer: somebody waits for the return value, so it is packed also where the queue keeps no results.
     """
     started = app.now()
-    if instead := _unless_startable(app, delivery, started):
-        return instead
-    message = delivery.message
-    task = app.tasks[message.task]
+    found = _startable(app, delivery, started)
+    if not isinstance(found, _Start):
+        return found
+    message, task = found
     deadline = started + task.queue.timeout
     delivery = delivery.until(deadline if delivery.deadline is None else min(deadline, delivery.deadline))
     token = current.set(delivery)
@@ -141,20 +144,27 @@ def ride_together(app: App, deliveries: Sequence[Delivery]) -> tuple[Delivery | 
 
     All are permitted, and of one task that gathers.
     """
-    started, fit, others = app.now(), list[Delivery](), list[Decided]()
+    fit, others = list[Delivery](), list[Decided]()
     for delivery in deliveries:
-        instead = _unless_startable(app, delivery, started)
-        try:
-            if instead is None:
-                message = delivery.message
-                app.tasks[message.task].signature.unpack(message.args, message.kwargs)
-        except CallRefused as error:  # at the call it would take the others with it
-            instead = Failed(describe(error, delivery.attempt), started, started)
-        if instead:
+        if instead := unless_fit(app, delivery):
             others.append((delivery, instead))
         else:
             fit.append(delivery)
     return Gathered.of(fit) if fit else None, others
+
+
+def unless_fit(app: App, delivery: Delivery) -> Outcome | None:
+    """What becomes of a delivery that must not start now, or whose arguments are no call, which would take those that
+    ride with it along; None if it is fit to ride."""
+    now = app.now()
+    found = _startable(app, delivery, now)
+    if not isinstance(found, _Start):
+        return found
+    try:
+        found.task.signature.unpack(found.message.args, found.message.kwargs)
+    except CallRefused as error:
+        return Failed(describe(error, delivery.attempt), now, now)
+    return None
 
 
 def settle(app: App, decided: Iterable[Decided]) -> None:
@@ -164,7 +174,7 @@ def settle(app: App, decided: Iterable[Decided]) -> None:
     dead: list[Settlement] = []
     broker = app.broker
     with broker.together():
-        for delivery, outcome in ((part, outcome) for whole, outcome in decided for part in whole.parts):
+        for delivery, outcome in [(part, outcome) for whole, outcome in decided for part in whole.parts]:
             report = _report(app, delivery, outcome)
             match outcome:
                 case Succeeded():
@@ -204,8 +214,15 @@ def describe(error: BaseException, attempt: int, frames: TracebackType | None = 
     return TaskError(dotted(kind), _message_of(error)[:MAX_MESSAGE], text, attempt)
 
 
-def _unless_startable(app: App, delivery: Delivery, now: float) -> Outcome | None:
-    """What becomes of a delivery whose task must not start now; None if it is to start."""
+class _Start(NamedTuple):
+    """What is to start now."""
+
+    message: Message
+    task: Task[Any, Any, Any]
+
+
+def _startable(app: App, delivery: Delivery, now: float) -> _Start | Outcome:
+    """What is to start, or what becomes of a delivery whose task must not start now."""
     try:
         message = delivery.message
         task = app.task_named(message.task)
@@ -216,7 +233,7 @@ def _unless_startable(app: App, delivery: Delivery, now: float) -> Outcome | Non
         return Failed(describe(verdict, delivery.attempt), now, now)
     except StorageError as error:  # its body is kept elsewhere, where nobody answers now
         return NotYet(UNREACHED, str(error))
-    return NotYet(wait) if wait > 0 else None
+    return NotYet(wait) if wait > 0 else _Start(message, task)
 
 
 def _before_start(app: App, task: Task[Any, Any, Any], delivery: Delivery, message: Message, now: float) -> float:
@@ -283,11 +300,13 @@ def is_final(task: Task[Any, Any, Any], attempt: int, error: BaseException) -> b
 
 
 def _from_task(error: BaseException) -> TracebackType | None:
-    """The traceback without Ebbtide's own frames at its top."""
-    frames = error.__traceback__
-    while frames and frames.tb_next and frames.tb_frame.f_code.co_filename == __file__:
+    """The traceback without Ebbtide's own frames at its top; where there are no others, without this module's."""
+    told = frames = error.__traceback__
+    while frames and frames.tb_frame.f_code.co_filename.startswith(_OURS):
         frames = frames.tb_next
-    return frames
+    while told and told.tb_next and told.tb_frame.f_code.co_filename == __file__:
+        told = told.tb_next
+    return frames or told
 
 
 def _message_of(error: BaseException) -> str:

@@ -27,7 +27,8 @@ class Gathered(Delivery):
         """These as one. Each has a message."""
         made = object.__new__(cls)
         deepest = max(deliveries, key=lambda one: one.lineage.depth)
-        vars(made).update(vars(deepest), together=tuple(deliveries))
+        # A broker's own kind of delivery may work its attempt out when it is asked, as this one cannot.
+        vars(made).update(vars(deepest), attempt=deepest.attempt, together=tuple(deliveries))
         return made
 
     @property

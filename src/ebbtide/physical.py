@@ -49,13 +49,24 @@ class Place(NamedTuple):
 
     @property
     def prefix(self) -> str:
-        """What every name of this stage begins with; the name of its stack, its schedule group and its table."""
+        """What every name of this stage begins with; the name of its schedule group and its table."""
         return f"{self.app}-{self.stage}"
+
+    @property
+    def stack(self) -> str:
+        """The stack (128 characters at most and no underscore, says CloudFormation)."""
+        return self.prefix
 
     @property
     def marks(self) -> tuple[str, ...]:
         """What tells names of this stage from others: each has one of these in it."""
         return (self.prefix,)
+
+    @property
+    def crowded(self) -> bool:
+        """Whether each task has a queue and a function of its own, as nothing of ours has: then the queues share a
+        policy, and are no outputs, so that twice as many fit into a stack."""
+        return False
 
     def queue(self, queue: Queue, lane: int = 0) -> str:
         """The SQS queue of one lane (80 characters at most, says SQS)."""

@@ -139,7 +139,8 @@ NASTY = [
         "nul",
     ),
 ]
-RULE = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*", re.ASCII)
+RULE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", re.ASCII)
+APPS = re.compile(r"[A-Za-z][A-Za-z0-9_-]*", re.ASCII)
 
 
 def names(draw: Draw) -> list[str]:
@@ -197,7 +198,8 @@ def in_templates(names: list[str], broken: bool) -> Iterator[Figure | Miss]:
             text = json.dumps(one, allow_nan=False)
             if broken:
                 text = text.replace('"StageTable"', f'"{name}"', 1)
-            if not RULE.fullmatch(name) and not (place == "task" and not name):  # which is then its function's
+            allowed = APPS if place == "app" else RULE
+            if not allowed.fullmatch(name) and not (place == "task" and not name):  # which is then its function's
                 yield Miss(f"{place} {name!r:.60} was let through")
             try:
                 different = shape(json.loads(text), *put(name)[1:]) != plain

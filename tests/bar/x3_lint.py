@@ -1,7 +1,8 @@
 """X3: cfn-lint finds nothing in our templates, and checkov nothing but what we decided against, with the reason.
 
-Judged is what CloudFormation gets: the template after SAM's translation, of all examples. checkov stands in a virtual
-environment of its own (.venvs/checkov) and takes half a minute to start, so only a release asks it.
+Judged is what CloudFormation gets: the template after SAM's translation, of all examples, and of an app of
+async-lambda's. checkov stands in a virtual environment of its own (.venvs/checkov) and takes half a minute to start, so
+only a release asks it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 from cfnlint.api import lint  # type: ignore[import-untyped]
 from cfnlint.config import ManualArgs  # type: ignore[import-untyped]
 from tests.bar.row import Draw, Figure, Miss, Row
+from tests.contrib.async_lambda import rich as async_lambda
 from tests.deploy.template.examples import Example, examples
 from tests.deploy.template.translated import translated
 
@@ -55,6 +57,12 @@ def _misspelt(made: Json) -> None:
 
 
 FAULTS = {"misspelt": _misspelt, "public-bucket": _public}
+
+
+def _door() -> Example:
+    """An app of async-lambda's with one of everything."""
+    app = async_lambda.app()
+    return Example("async-lambda", "shop:app", app, async_lambda.settings(app), async_lambda.ARCHIVE)
 
 
 def prepared(example: Example, fault: str | None) -> Json:
@@ -102,7 +110,7 @@ def checked(templates: dict[str, Json]) -> Iterator[Figure | Miss]:
 
 def run(draw: Draw) -> Iterator[Figure | Miss]:
     first = "single-server" if draw.fault else "rich"  # the smallest shows a fault, and that with everything shows none
-    chosen = sorted(examples(), key=lambda example: example.name != first)[: draw.sizes["templates"]]
+    chosen = sorted([*examples(), _door()], key=lambda example: example.name != first)[: draw.sizes["templates"]]
     templates = {example.name: prepared(example, draw.fault) for example in chosen}
     found = [miss for name, template in templates.items() for miss in linted(name, template)]
     yield Figure("templates", len(templates))

@@ -10,7 +10,7 @@ from tests.docs.pages import tables
 
 ROWS = [row for table in tables("reference/async-lambda-checklist.md") for row in table]
 TESTS = Path(__file__).parents[1]
-PLACES = {".../": TESTS / "contrib" / "async_lambda", "acceptance": TESTS / "acceptance" / "test_async_lambda.py"}
+PLACES = {"...": TESTS / "contrib" / "async_lambda", "acceptance": TESTS / "acceptance"}
 
 
 @cache
@@ -29,6 +29,5 @@ def test_a_capability_is_shown_by_tests_that_are_there(row: list[str]) -> None:
     named = re.findall(r"`([^`:]+)::([^`]+)`", row[3])
     assert named
     for path, test in named:
-        (place,) = [place for begin, place in PLACES.items() if path.startswith(begin)]
-        file = place / path.removeprefix(".../") if place.is_dir() else place
-        assert test in _tests_in(file), f"{row[0]}: {path} has no {test}"
+        begin, _, rest = path.partition("/")
+        assert test in _tests_in(PLACES[begin] / rest), f"{row[0]}: {path} has no {test}"

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 import pytest
+from tests.deploy.template.rich import ZIPPED
 from tests.docs.pages import prose, tables
 
 from ebbtide.contrib import async_lambda
@@ -16,6 +17,8 @@ from ebbtide.contrib.async_lambda import AsyncLambdaController, BaseEvent, Unman
 from ebbtide.contrib.async_lambda.cli.main import COMMANDS
 from ebbtide.contrib.async_lambda.names import AsyncLambdaPlace
 from ebbtide.contrib.async_lambda.wire import Envelope
+from ebbtide.deploy.checks.limits import MOST_RESOURCES
+from ebbtide.deploy.template import template
 from ebbtide.message import Lineage, Message
 from ebbtide.queue import Queue
 
@@ -132,10 +135,34 @@ def test_the_names_on_aws_are_those_of_a_place() -> None:
     assert shown["its role"][1] == f"`{general(place.logical('role', queue))}`"
     mappings = [general(place.logical("mapping", queue, lane)) for lane in (0, 1)]
     assert shown["its mapping"][1] == f"`{mappings[0]}`, `{mappings[1].replace('1', '{n}')}`"
+    assert shown["log group"][0] == general(place.log_group(queue))
     assert shown["dead letters"] == [
         general(place.dead_letters(fifo=False)),
         f"`{general(place.logical('dead-letters'))}`",
     ]
+
+
+def test_a_task_takes_as_much_of_a_stack_as_the_page_says_and_so_many_fit(tmp_path: Path) -> None:
+    told = re.search(
+        r"lane takes (\d+) of\s+them, and (\d+) more for each further lane.* (\d+) tasks with one\s+lane fit",
+        prose(PAGE),
+        re.DOTALL,
+    )
+    assert told
+    one, lane, most = map(int, told.groups())
+    first = _resources(tmp_path, 1)
+    assert _resources(tmp_path, 2) - first == one
+    assert _resources(tmp_path, 1, lanes=2) - first == lane
+    assert first + one * (most - 1) <= MOST_RESOURCES < first + one * most
+
+
+def _resources(folder: Path, tasks: int, lanes: int = 1) -> int:
+    """Resources of an app with so many tasks, and something it depends on."""
+    controller = AsyncLambdaController(lane_count=lanes)
+    for number in range(tasks):
+        controller.async_task(f"T{number}")(lambda event: None)
+    app = controller.app()
+    return len(template(app, "app:app", "prod", app.settings("prod", folder), ZIPPED)["Resources"])
 
 
 def test_the_variables_are_those_that_the_code_knows() -> None:

@@ -86,13 +86,13 @@ def command(
     """
     here = account_of(region, endpoint_url)
     folder = built or build(app, target, place.stage)
-    with busy(f"comparing {place.prefix} with what is in {here.where}"):
+    with busy(f"comparing {place.stack} with what is in {here.where}"):
         made = plan(here, place, folder, parameters, note)
     if made.proposed is None:
         return _nothing_to_do(here, place, made, as_json)
     if not as_json:
-        changes.show(made.proposed.changes, made.template, here, place.prefix)
-        answer(f"{place.prefix} in {here.where}: {changes.summed(made.proposed.changes)}", "bold")
+        changes.show(made.proposed.changes, made.template, here, place.stack)
+        answer(f"{place.stack} in {here.where}: {changes.summed(made.proposed.changes)}", "bold")
     if only_plan:
         discard(here, made.proposed)
         if as_json:
@@ -105,7 +105,7 @@ def command(
 def _carry_out(here: Account, place: Place, made: Plan, proposed: ChangeSet, as_json: bool) -> int:
     store(here, made, _send)
     events = _executed(here, place, proposed)
-    execution.succeeded(here, proposed.stack, events, f"deploying {place.prefix}")
+    execution.succeeded(here, proposed.stack, events, f"deploying {place.stack}")
     if as_json:
         answer_json(_described(place, here, made, "deployed"))
     else:
@@ -118,7 +118,7 @@ def _nothing_to_do(here: Account, place: Place, made: Plan, as_json: bool) -> in
     if as_json:
         answer_json(_described(place, here, made, "nothing to do"))
     else:
-        answer(f"{place.prefix} in {here.where}: nothing to do")
+        answer(f"{place.stack} in {here.where}: nothing to do")
     return 0
 
 
@@ -128,7 +128,7 @@ def _agreed(here: Account, place: Place, proposed: ChangeSet, yes: bool, losing:
         if lost:
             names = listed(f"{change.noun} {called(change.physical)}" for change in lost)
             agree_by_name(f"This loses data for good: {names}.", place.stage, losing, LOSS)
-        agree(f"Change {place.prefix} in {here.where}?", yes or bool(lost))
+        agree(f"Change {place.stack} in {here.where}?", yes or bool(lost))
     except click.ClickException:
         discard(here, proposed)
         raise
@@ -136,7 +136,7 @@ def _agreed(here: Account, place: Place, proposed: ChangeSet, yes: bool, losing:
 
 def _executed(here: Account, place: Place, proposed: ChangeSet) -> list[execution.Event]:
     try:
-        return follow(execution.execute(here, proposed), f"deploying {place.prefix}")
+        return follow(execution.execute(here, proposed), f"deploying {place.stack}")
     except KeyboardInterrupt:
         note(f"AWS goes on without being watched; 'ebbtide deploy' waits for its turn. Stack: {proposed.stack}")
         raise
@@ -152,20 +152,20 @@ def _send(account: Account, bucket: str, piece: upload.Piece) -> None:
 
 
 def _show_outputs(here: Account, place: Place) -> None:
-    stack = find(here, place.prefix)
+    stack = find(here, place.stack)
     if stack and stack.outputs:
         answer_fields(sorted(stack.outputs.items()))
 
 
 def _described(place: Place, here: Account, made: Plan, status: str) -> dict[str, Any]:
-    stack = find(here, place.prefix)
+    stack = find(here, place.stack)
     return {
-        "stack": place.prefix,
+        "stack": place.stack,
         "region": here.region,
         "account": here.id,
         "status": status,
         "changes": [
-            changes.as_json(change, made.template, here, place.prefix)
+            changes.as_json(change, made.template, here, place.stack)
             for change in (made.proposed.changes if made.proposed else ())
         ],
         "outputs": dict(stack.outputs) if stack else {},

@@ -38,16 +38,16 @@ def command(
     held = members(here, stack) if stack else []
     if stack is not None:
         _agreed(here, place, held, yes)
-        events = follow(destroy(here, stack, held), f"removing {place.prefix}")
-        execution.succeeded(here, stack.id, events, f"removing {place.prefix}")
+        events = follow(destroy(here, stack, held), f"removing {place.stack}")
+        execution.succeeded(here, stack.id, events, f"removing {place.stack}")
     bucket_gone = clear_artefacts(here, place)
     kept = [member for member in held if member.kept]
     if as_json:
         answer_json(_described(here, place, stack, kept, bucket_gone))
     elif stack is None:
-        answer(f"there is no {place.prefix} in {here.where}: nothing to do")
+        answer(f"there is no {place.stack} in {here.where}: nothing to do")
     else:
-        answer(f"removed {place.prefix}: {summed(events)}", "green")
+        answer(f"removed {place.stack}: {summed(events)}", "green")
         for member in kept:
             answer(f"kept, as the template says: {member.noun} {called(member.physical)}", "yellow")
         if not bucket_gone:
@@ -59,13 +59,13 @@ def _agreed(here: Account, place: Place, held: list[Member], yes: bool) -> None:
     if not yes:
         for member in lost:
             answer(f"  - {member.noun} {called(member.physical)}, with {HOLDS[member.kind]}", "bold red")
-    question = f"This removes {place.prefix} from {here.where}: {counted(len(held), 'resource')}."
+    question = f"This removes {place.stack} from {here.where}: {counted(len(held), 'resource')}."
     agree_by_name(question, place.stage, yes, "--yes")
 
 
 def _described(here: Account, place: Place, stack: Stack | None, kept: list[Member], bucket_gone: bool) -> object:
     return {
-        "stack": place.prefix,
+        "stack": place.stack,
         "region": here.region,
         "account": here.id,
         "status": "removed" if stack else "nothing to do",

@@ -10,7 +10,7 @@ import click
 
 from ebbtide import strictjson
 from ebbtide.app import App
-from ebbtide.broker import DeadLetter
+from ebbtide.broker import DeadLetter, Delivery
 from ebbtide.cli.consent import agree
 from ebbtide.cli.letters import PAGE, Choice, takes_filters
 from ebbtide.cli.options import letters_of, takes_app
@@ -18,7 +18,8 @@ from ebbtide.cli.output import answer, answer_fields, answer_json, answer_table,
 from ebbtide.cli.progress import counting
 from ebbtide.cli.result import show_errors
 from ebbtide.cli.words import counted, iso, listed, moment, one_line
-from ebbtide.errors import EnvelopeError
+from ebbtide.errors import EbbtideError, EnvelopeError
+from ebbtide.events import deliveries
 from ebbtide.message import Message
 from ebbtide.names import nearest
 
@@ -68,7 +69,7 @@ def show_letter(app: App, as_json: bool, id: str) -> int:
     if as_json:
         answer_json({**_described(letter), "message": _wire(letter), "errors": [error._asdict() for error in errors]})
     else:
-        answer_fields(_fields(letter))
+        answer_fields(_fields(app, letter))
         show_errors(errors)
     return 0
 
@@ -153,6 +154,18 @@ def _message(letter: DeadLetter) -> Message | None:
         return None
 
 
+def _read(app: App, letter: DeadLetter) -> Message | None:
+    """Its message, or what a trigger of its queue makes of it: another framework's envelope, an event."""
+    if letter.queue not in app.queues:
+        return _message(letter)
+    delivery = Delivery(letter.body, letter.queue, letter.lane, "shown", letter.attempts)
+    try:
+        calls = deliveries(app, delivery)
+        return calls[0].message if len(calls) == 1 else None
+    except EbbtideError:  # nobody reads it, or a part of it is where only functions look
+        return _message(letter)
+
+
 def _wire(letter: DeadLetter) -> Any:
     """The message as JSON, or its bytes as text where they are no message."""
     return strictjson.loads(letter.body.decode()) if _message(letter) else _text(letter)
@@ -162,8 +175,8 @@ def _text(letter: DeadLetter) -> str:
     return letter.body.decode("utf-8", "backslashreplace")
 
 
-def _fields(letter: DeadLetter) -> list[tuple[str, Any]]:
-    message = _message(letter)
+def _fields(app: App, letter: DeadLetter) -> list[tuple[str, Any]]:
+    message = _read(app, letter)
     return [
         ("task", letter.task),
         ("id", letter.id),

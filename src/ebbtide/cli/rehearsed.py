@@ -68,8 +68,8 @@ def _deployed(app: App, place: Place, folder: Path, server: Server, existing: li
     made = plan(here, place, folder, {}, note)
     assert made.proposed is not None  # noqa: S101 - nothing was there
     store(here, made, lambda account, bucket, piece: upload.upload(account, bucket, piece, lambda count: None))
-    events = follow(execution.execute(here, made.proposed), f"deploying {place.prefix} to {server.endpoint}")
-    execution.succeeded(here, made.proposed.stack, events, f"deploying {place.prefix}")
+    events = follow(execution.execute(here, made.proposed), f"deploying {place.stack} to {server.endpoint}")
+    execution.succeeded(here, made.proposed.stack, events, f"deploying {place.stack}")
     note(f"deployed {summed(events)} to {server.endpoint}")
     app.use(stage_url(place.stage, server.region, server.endpoint))
     return Rehearsed(server, here, made.proposed.stack)

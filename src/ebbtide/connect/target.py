@@ -158,6 +158,8 @@ def _only(module: ModuleType) -> App:
     if apps:
         choice = " or ".join(f"{name}:{attribute}" for attribute in apps)
         raise TargetError(f"{name!r} has {len(apps)} Apps; say which: {choice}")
+    if part := next((attribute for attribute, value in vars(module).items() if _is_part(value)), None):
+        raise TargetError(f"{name!r} has no App at its top level: its {part!r} is part of one; name the module of that")
     raise TargetError(f"{name!r} has no App at its top level; write app = App('shop') there, or name another module")
 
 
@@ -175,6 +177,11 @@ def _stands_for(value: Any) -> Callable[[], App] | None:
     return None if isinstance(value, type) else getattr(value, "__ebbtide_app__", None)
 
 
+def _is_part(value: Any) -> bool:
+    """Whether it is such an object, but stands for an app only together with another one."""
+    return not isinstance(value, type) and getattr(value, "__ebbtide_app__", True) is None
+
+
 def _instead(module: ModuleType) -> str:
     apps = _apps(module)
     return f" Did you mean {f'{module.__name__}:{apps[0]}'!r}?" if apps else ""
@@ -184,6 +191,8 @@ def _kind(value: object) -> str:
     if isinstance(value, type):
         return f"the class {value.__name__}"
     name = type(value).__name__
+    if _is_part(value):
+        return f"{'an' if name[0] in 'AEIOU' else 'a'} {name} that is part of another one"
     if name == "function":
         return "a function (an App made by calling it must stand in the module)"
     return "None" if value is None else f"{'an' if name[0] in 'AEIOUaeiou' else 'a'} {name}"

@@ -193,8 +193,28 @@ class Worker:
         instead = instead or unless_permitted(self._app, delivery)
         if instead:
             self._end(delivery, instead)
-        elif together := self._with_others(delivery) if self._batch else delivery:
-            self._run_now(together)
+            return
+        if self._batch:
+            together = self._with_others(delivery)
+            if together is None:
+                return
+            delivery = together
+        self._held.started(delivery)
+        self._minder.busy()
+        timeout = self._app.queues[delivery.queue].timeout
+        if runs_async(self._app, delivery):
+            self._loop = self._loop or EventLoop(self._app, self._end)
+            self._limit.start(delivery.receipt, timeout + ASYNC_MARGIN)
+            self._loop.submit(delivery, timeout)
+        elif self._threads:
+            self._limit.start(delivery.receipt, timeout)
+            self._on_threads.add(delivery.receipt)
+            self._threads.submit(self._run, delivery).add_done_callback(end_process_on_error)
+        else:
+            self._limit.start(delivery.receipt, timeout)
+            self._end(delivery, finish(decide(self._app, delivery)), more=True)
+        if delivery.fate:
+            self._held.wait_until(lambda: not self._held.running)
 
     def _with_others(self, delivery: Delivery) -> Delivery | None:
         """This one, with those of the waiting that are to ride with it if its task gathers; None if none may start."""
@@ -220,24 +240,6 @@ class Worker:
         for one, instead in others:
             self._end(one, instead)
         return together
-
-    def _run_now(self, delivery: Delivery) -> None:
-        self._held.started(delivery)
-        self._minder.busy()
-        timeout = self._app.queues[delivery.queue].timeout
-        if runs_async(self._app, delivery):
-            self._loop = self._loop or EventLoop(self._app, self._end)
-            self._limit.start(delivery.receipt, timeout + ASYNC_MARGIN)
-            self._loop.submit(delivery, timeout)
-        elif self._threads:
-            self._limit.start(delivery.receipt, timeout)
-            self._on_threads.add(delivery.receipt)
-            self._threads.submit(self._run, delivery).add_done_callback(end_process_on_error)
-        else:
-            self._limit.start(delivery.receipt, timeout)
-            self._end(delivery, finish(decide(self._app, delivery)), more=True)
-        if delivery.fate:
-            self._held.wait_until(lambda: not self._held.running)
 
     def _run(self, delivery: Delivery) -> None:
         self._end(delivery, finish(decide(self._app, delivery)))

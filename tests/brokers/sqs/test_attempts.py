@@ -13,6 +13,7 @@ from ebbtide.app import App
 from ebbtide.broker import Delivery, Permit
 from ebbtide.errors import StorageError
 from ebbtide.events import deliveries
+from ebbtide.gathered import Gathered
 from ebbtide.queue import Queue
 from ebbtide.retry import RetryPolicy
 from ebbtide.triggers.foreign_queue import ForeignQueue
@@ -28,6 +29,9 @@ def app() -> App:
 
     @app.task(name="once", retry=RetryPolicy(attempts=1))
     def once(size: str = "") -> None: ...
+
+    @app.task(name="together", gathers=True, retry=RetryPolicy(attempts=1))
+    def together(numbers: list[int]) -> None: ...
 
     @app.task(name="often", retry=RetryPolicy(attempts=3))
     def often() -> None: ...
@@ -72,6 +76,12 @@ def invoked(broker: Deployed) -> Delivery:
 def test_a_task_with_one_attempt_whose_first_invocations_never_came_is_still_in_its_first(broker: Deployed) -> None:
     broker.send([message("a", task="once")])
     assert [invoked(broker).attempt for _ in range(4)] == [1, 1, 1, 1]
+
+
+def test_what_rides_together_is_in_the_attempt_in_which_its_messages_are(broker: Deployed) -> None:
+    broker.send([message("a", task="together", args=[1])])
+    invoked(broker)
+    assert Gathered.of([invoked(broker)]).attempt == 1
 
 
 def test_a_task_with_one_attempt_that_began_is_never_in_its_first_again(broker: Deployed) -> None:

@@ -6,7 +6,7 @@ import sys
 
 from tests.test_architecture import Module, imports
 
-from ebbtide.deploy.bundle.ours import LEFT_OUT, PACKAGE, ours
+from ebbtide.deploy.bundle.ours import LEFT_OUT, PACKAGE, SETTINGS, ours
 
 OPTIONAL = {"boto3", "botocore", "opentelemetry"}
 """boto3 is in Lambda's runtime; the door to OpenTelemetry is opened by who has it."""
@@ -42,3 +42,8 @@ def test_all_that_is_left_out_is_there_to_be_left_out() -> None:
     for name in LEFT_OUT - {"console"}:
         assert (PACKAGE / name).exists()
         assert not any(each.startswith(f"ebbtide/{name}") for each in names)
+
+
+def test_what_async_lambda_apps_import_is_there_and_what_reads_their_settings_is_not() -> None:
+    folder = f"ebbtide/{SETTINGS}"
+    assert [entry.name for entry in ours() if entry.name.startswith(folder)] == [f"{folder}__init__.py"]

@@ -12,7 +12,7 @@ from contextlib import suppress
 from types import MappingProxyType
 from typing import Any
 
-from ebbtide.broker import Broker, DeadLetter, DeadLetters, Delivery, Depth, Permit, Settlement
+from ebbtide.broker import FENCED, Broker, DeadLetter, DeadLetters, Delivery, Depth, Permit, Settlement
 from ebbtide.brokers.sqs.again import with_attempts, without_attempts
 from ebbtide.brokers.sqs.attributes import Found
 from ebbtide.brokers.sqs.beside import Beside
@@ -45,10 +45,6 @@ INLINE = 262_144
 
 MOST_INLINE = 1_024_000
 """Bytes: the most that can be set. A dead letter's reason goes beside its body, within SQS's 1 MiB."""
-
-
-FENCED = 60.0
-"""Seconds a loan is made to last while its message becomes a dead letter."""
 
 
 class SqsBroker(Broker, DeadLetters):
@@ -236,6 +232,9 @@ class SqsBroker(Broker, DeadLetters):
                 self._keys.failed(delivery)
         return self._delete(buried)
 
+    def holds(self, delivery: Delivery) -> bool:
+        return self._mapped is not None or super().holds(delivery)  # AWS ends an invocation before its loans end
+
     def extend(self, deliveries: Sequence[Delivery], seconds: float) -> int:
         return len(self._settler.end_in([(delivery, seconds) for delivery in deliveries]))
 
@@ -246,9 +245,9 @@ class SqsBroker(Broker, DeadLetters):
             return len(deliveries)
         return len(self._settler.delete(deliveries))
 
-    def warm(self) -> None:
-        """Make now what storing a result takes, which is mostly loading AWS's library. Calls nobody."""
-        self._clients.of("dynamodb")
+    def warm(self, service: str) -> None:
+        """Make now what calling a service takes, which is mostly loading AWS's library. Calls nobody."""
+        self._clients.of(service)
 
     def flush(self) -> None:
         if self._over:

@@ -83,7 +83,7 @@ def _size(on: Subjects, view: View) -> Iterator[Finding]:
             yield on.whole(
                 f"the template would have {count:,} {what}, and CloudFormation takes {most:,}; {queues} functions and "
                 f"{lanes} queues and lanes make most of them",
-                "use fewer queues or lanes, or make two apps of it",
+                "use fewer queues or lanes, or make two apps of it, which may send to each other's queues",
             )
 
 
@@ -123,7 +123,7 @@ def _function(on: Subjects, view: View, id: str, properties: Mapping[str, Any]) 
             id,
             "Role",
             f"its role would need a policy of about {size:,} characters, and IAM takes {MOST_OF_A_POLICY:,}",
-            "use fewer queues or lanes, or make two apps of it",
+            "use fewer queues or lanes, or make two apps of it, which may send to each other's queues",
         )
 
 

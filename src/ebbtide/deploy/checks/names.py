@@ -26,7 +26,7 @@ def of_names(on: Subjects, place: Place, queues: list[Queue]) -> Iterator[Findin
         for lane in range(queue.lanes):
             name = place.queue(queue, lane)
             if len(name) > QUEUE:
-                yield on.queue(queue.name, _long("queue", name, QUEUE), "give app, stage or queue a shorter name")
+                yield on.queue(queue.name, _long("queue", name, QUEUE), _shorter(place, name))
             if name in taken:
                 yield on.queue(
                     queue.name,
@@ -34,18 +34,15 @@ def of_names(on: Subjects, place: Place, queues: list[Queue]) -> Iterator[Findin
                     "give it another name",
                 )
             taken[name] = f"lane {lane} of queue {queue.name!r}"
-        if len(place.function(queue)) > FUNCTION:
-            yield on.queue(
-                queue.name,
-                _long("function", place.function(queue), FUNCTION),
-                "give app, stage or queue a shorter name",
-            )
+        name = place.function(queue)
+        if len(name) > FUNCTION:
+            yield on.queue(queue.name, _long("function", name, FUNCTION), _shorter(place, name))
 
 
 def _app(on: Subjects, place: Place) -> Iterator[Finding]:
-    if "_" in place.app:
+    if "_" in place.stack:
         cure = f"call it App({place.app.replace('_', '-')!r})"
-        yield on.whole(f"the stack would be called {place.prefix!r}, and CloudFormation takes no underscore", cure)
+        yield on.whole(f"the stack would be called {place.stack!r}, and CloudFormation takes no underscore", cure)
     region = on.settings.region or _LONGEST_REGION
     bucket, role = place.bucket(_ACCOUNT, region), place.scheduler_role(region)
     if len(bucket) > BUCKET:
@@ -55,6 +52,10 @@ def _app(on: Subjects, place: Place) -> Iterator[Finding]:
         yield on.whole(_long("role", role, ROLE), "give it a shorter name")
     if bucket.startswith(_RESERVED):
         yield on.whole(f"no bucket may be called {bucket!r}: S3 keeps that beginning for itself", "rename it")
+
+
+def _shorter(place: Place, name: str) -> str:
+    return f"give {'app, stage or queue' if name.startswith(place.prefix) else 'app or task'} a shorter name"
 
 
 def _long(kind: str, name: str, limit: int) -> str:

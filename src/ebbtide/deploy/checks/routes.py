@@ -41,7 +41,8 @@ def of_routes(on: Subjects, routes: Sequence[Wanted]) -> Iterator[Finding]:
             yield on.task(
                 wanted.task,
                 f"{called}: API Gateway waits {PATIENCE} seconds, and the task may run {timeout:g}",
-                f"make its timeout {PATIENCE} or less, or have it answered before it has run (asynchronous=True)",
+                f"make its timeout {PATIENCE} or less, or have the work done after the answer, by another task or "
+                "Http(..., asynchronous=True)",
                 error=False,
             )
     yield from _results(on, routes, known)

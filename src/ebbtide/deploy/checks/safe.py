@@ -59,12 +59,15 @@ def of_promises(on: Subjects, plan: Plan, made: Mapping[str, Any]) -> Iterator[F
     ours = {one for one in broken(Stage(View(own), plan.place, public, others)) if one[1].id not in theirs}
     for number, (_, message) in sorted(ours):
         yield on.whole(f"{number}: {message}", "this is a fault of Ebbtide's; please report it")
-    view = View(made)
+    view, alike = View(made), dict[tuple[str, str], list[str]]()
     for number, (id, message) in broken(Stage(view, plan.place, public, others)):
         if (number, Broken(id, message)) not in ours and id in view.resources:
-            cure = "leave it as it is if you mean it; otherwise narrow what the settings pass through"
-            key = "managed_policies" if number == "T2" else ""
-            yield about(on, view, id, "", f"{id} {message} ({number})", cure, error=False, key=key)
+            alike.setdefault((number, message), []).append(id)
+    for (number, message), ids in alike.items():  # what is said for all is told once, not for each function
+        more = f", and {len(ids) - 1} more alike" if len(ids) > 1 else ""
+        cure = "leave it as it is if you mean it; otherwise narrow what the settings pass through"
+        key = "managed_policies" if number == "T2" else ""
+        yield about(on, view, ids[0], "", f"{ids[0]} {message}{more} ({number})", cure, error=False, key=key)
 
 
 def _template(plan: Plan, settings: Settings) -> Mapping[str, Any]:

@@ -19,7 +19,7 @@ def no_managed_policies(stage: Stage) -> Iterator[Broken]:
     """T2: no role has a managed policy, and no function asks SAM for one."""
     for id, said in stage.view.of("AWS::IAM::Role"):
         if said.get("ManagedPolicyArns"):
-            yield Broken(id, f"has managed policies: {said['ManagedPolicyArns']}")
+            yield Broken(id, f"has managed policies: {', '.join(map(text, said['ManagedPolicyArns']))}")
     for id, said in stage.view.of(*FUNCTIONS):
         if "Policies" in said or "Role" not in said or "Events" in said:
             yield Broken(id, "lets SAM make its role or attach policies to it")

@@ -49,7 +49,7 @@ def plan(
     tell: is told of what takes its time. Raises DeployError.
     """
     template = read(folder, place)
-    made, pieces = upload.located(template, folder, upload.bucket_of(account), place.prefix)
+    made, pieces = upload.located(template, folder, upload.bucket_of(account), place.stack)
     stack = stack_of(account, place)
     if stack is not None and stack.status == "ROLLBACK_COMPLETE":
         tell(f"{stack.name} is what a failed first deployment left behind: removing it")
@@ -58,9 +58,9 @@ def plan(
         stack = None
     if stack is not None and not stack.empty and not parameters and template_of(account, stack.id) == made:
         return Plan(stack, made, None)
-    argument = upload.template_argument(account, place.prefix, made)
+    argument = upload.template_argument(account, place.stack, made)
     tags = {"application": place.app, "environment": place.stage, **OURS}
-    proposed = change_set.propose(account, place.prefix, stack, argument, parameters, tags)
+    proposed = change_set.propose(account, place.stack, stack, argument, parameters, tags)
     return Plan(stack, made, proposed, tuple(pieces))
 
 
@@ -74,7 +74,7 @@ def store(account: Account, made: Plan, send: Upload) -> None:
 
 def stack_of(account: Account, place: Place) -> Stack | None:
     """The stage's stack, if it is there and can be changed. Raises DeployError."""
-    stack = find(account, place.prefix)
+    stack = find(account, place.stack)
     if stack is None:
         return None
     ready(account, stack)
@@ -113,7 +113,7 @@ def _json(path: Path) -> Any:
 
 def stack_to_remove(account: Account, place: Place) -> Stack | None:
     """The stage's stack in whatever state it is, if it can be removed. Raises DeployError: busy, a stranger's."""
-    stack = find(account, place.prefix)
+    stack = find(account, place.stack)
     if stack is None:
         return None
     if stack.busy:

@@ -65,5 +65,5 @@ def destroy(account: Account, stack: Stack, held: list[Member]) -> Iterator[Even
 
 def clear_artefacts(account: Account, place: Place) -> bool:
     """Remove what the stage uploaded; whether the artefact bucket is gone because no other stage needs it."""
-    empty(account, bucket_of(account), f"{place.prefix}/")
+    empty(account, bucket_of(account), f"{place.stack}/")
     return drop_if_empty(account, bucket_of(account))

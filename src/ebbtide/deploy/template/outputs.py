@@ -14,10 +14,11 @@ def outputs(plan: Plan, more: Mapping[str, str | Json]) -> dict[str, Json]:
     made: dict[str, str | Json] = {"Table": arn(TABLE), "Bucket": {"Ref": BUCKET}}
     for fifo in plan.kinds:
         made[f"DeadLetters{'Fifo' if fifo else ''}Arn"] = arn(dead_letters_id(plan.place, fifo))
-    for queue in plan.queues:
+    # Where there are many, only two hundred would fit; their names are known without.
+    for queue in () if plan.place.crowded else plan.queues:
         made[f"{logical(queue.name)}QueueArn"] = arn(queue_id(plan.place, queue))
         made[f"{logical(queue.name)}QueueUrl"] = {"Ref": queue_id(plan.place, queue)}
-    for queue in plan.on_lambda:
+    for queue in () if plan.place.crowded else plan.on_lambda:
         made[f"{logical(queue.name)}FunctionArn"] = arn(function_id(plan.place, queue))
     return {name: _exported(name, value) for name, value in {**made, **more}.items()}
 

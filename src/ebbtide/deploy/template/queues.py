@@ -22,6 +22,9 @@ from ebbtide.deploy.template.plan import (
 from ebbtide.deploy.template.receivers import lane_arn
 from ebbtide.queue import Queue
 
+QUEUES = "StageQueuesPolicy"
+"""The policy that queues share, where they do."""
+
 RETENTION = 14 * 86_400
 """Seconds: the longest SQS keeps a message."""
 
@@ -41,9 +44,23 @@ def queues(plan: Plan, senders: Mapping[str, Sequence[Json]]) -> dict[str, Json]
     made: dict[str, Json] = {}
     for fifo in plan.kinds:
         made |= _dead_letters(plan, fifo, senders.get(dead_letters_id(plan.place, fifo), ()))
+    shared = []
     for queue, lane in plan.lanes():
-        made |= _lane(plan, queue, lane, senders.get(queue_id(plan.place, queue, lane), ()))
-    return made
+        id = queue_id(plan.place, queue, lane)
+        if plan.place.crowded and not senders.get(id):
+            shared.append(id)
+            own = {}
+        else:
+            own = {f"{id}Policy": _policy(id, senders.get(id, ()), {"queue": queue.name})}
+        made |= _lane(plan, queue, lane, own)
+    return made | _shared(shared)
+
+
+def _shared(ids: Sequence[str]) -> dict[str, Json]:
+    """One policy for all these queues. It is never several: a queue that went from one of them to another would lose
+    its own, if CloudFormation changed that one last."""
+    properties = {"Queues": [{"Ref": id} for id in ids], "PolicyDocument": policy([only_by_tls("sqs:*", "*")])}
+    return {QUEUES: resource("AWS::SQS::QueuePolicy", properties)} if ids else {}
 
 
 def attempts(app: App, queue: Queue) -> int:
@@ -62,7 +79,7 @@ def receives(app: App, queue: Queue) -> int:
     return min(max(min(wanted, LATEST // seconds), most + NET), MOST_RECEIVES)
 
 
-def _lane(plan: Plan, queue: Queue, lane: int, senders: Sequence[Json]) -> dict[str, Json]:
+def _lane(plan: Plan, queue: Queue, lane: int, own_policy: Mapping[str, Json]) -> dict[str, Json]:
     id, about, said = queue_id(plan.place, queue, lane), {"queue": queue.name}, plan.of(queue)
     properties: Json = {
         "QueueName": plan.place.queue(queue, lane),
@@ -81,7 +98,7 @@ def _lane(plan: Plan, queue: Queue, lane: int, senders: Sequence[Json]) -> dict[
     late = max(AGE_ALARM, properties["VisibilityTimeout"])
     return {
         id: resource("AWS::SQS::Queue", merge(properties, dict(said.queue_properties)), about, **GOES),
-        f"{id}Policy": _policy(id, senders, about),
+        **own_policy,
         f"{id}Age": _alarm(
             plan,
             id,

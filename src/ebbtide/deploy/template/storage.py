@@ -5,6 +5,17 @@ from __future__ import annotations
 from ebbtide.deploy.template.plan import BUCKET, GOES, TABLE, Json, Plan, arn, only_by_tls, policy, resource, sub
 from ebbtide.physical import CLAIMS
 
+PRIVATE: Json = {
+    "PublicAccessBlockConfiguration": {
+        "BlockPublicAcls": True,
+        "BlockPublicPolicy": True,
+        "IgnorePublicAcls": True,
+        "RestrictPublicBuckets": True,
+    },
+    "OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]},
+}
+"""Properties of a bucket that nobody outside may see into."""
+
 
 def storage(plan: Plan) -> dict[str, Json]:
     """Table, bucket and the bucket's policy."""
@@ -36,13 +47,7 @@ def _bucket(plan: Plan) -> Json:
     return {
         "BucketName": sub(bucket_name(plan)),
         "BucketEncryption": {"ServerSideEncryptionConfiguration": [_encryption(plan)]},
-        "PublicAccessBlockConfiguration": {
-            "BlockPublicAcls": True,
-            "BlockPublicPolicy": True,
-            "IgnorePublicAcls": True,
-            "RestrictPublicBuckets": True,
-        },
-        "OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]},
+        **PRIVATE,
         "LifecycleConfiguration": {"Rules": list(_lifecycle())},
         "Tags": plan.tag_list(),
     }

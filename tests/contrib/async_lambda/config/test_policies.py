@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.contrib.async_lambda.config.shop import built, read, refused
+from tests.contrib.async_lambda.config.shop import built, read, refused, shop
+
+from ebbtide.deploy.checks import findings
 
 STATEMENT = {"Effect": "Allow", "Action": ["s3:GetObject"], "Resource": "arn:aws:s3:::bucket/*"}
 OTHER = {"Effect": "Deny", "Action": "s3:*", "Resource": "*"}
@@ -103,3 +105,15 @@ def test_what_is_no_policy_is_refused(tmp_path: Path, policy: Any, told: str) ->
     assert any(
         line.startswith(f".async_lambda/config.json:{told}") for line in refused(tmp_path, {"policies": [policy]})
     )
+
+
+def test_what_a_policy_for_all_lets_them_do_is_warned_of_once_and_on_its_line(tmp_path: Path) -> None:
+    policies = ["AWSLambdaVPCAccessExecutionRole", {"Effect": "Allow", "Action": ["s3:GetObject"], "Resource": "*"}]
+    told = findings(shop(), "prod", read(tmp_path, {"policies": policies}))
+    warned = [(one.file, one.line, one.message) for one in told if "alike" in one.message]
+    roles = "OrdersALFuncRole"
+    managed = "arn:${AWS::Partition}:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole"
+    assert sorted(warned) == [
+        (".async_lambda/config.json", 2, f"{roles} has managed policies: {managed}, and 4 more alike (T2)"),
+        (".async_lambda/config.json", 2, f"{roles} may do ['s3:GetObject'] anywhere, and 4 more alike (T4)"),
+    ]
