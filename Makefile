@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-WORKERS ?= 2
+WORKERS ?= 3
 PATHS = $(wildcard src tests examples benchmarks)
 
 # uv takes the interpreter that is here and never fetches one, and asks the machine which certificates

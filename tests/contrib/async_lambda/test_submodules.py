@@ -1,14 +1,17 @@
 """What apps import from async-lambda's own modules is found in ours of the same name."""
 
 import json
+from collections.abc import Callable
 from datetime import date
 from importlib import import_module
+from typing import Any
 from uuid import UUID
 
 import pytest
 
 from ebbtide.contrib import async_lambda
-from ebbtide.contrib.async_lambda import config, env
+from ebbtide.contrib.async_lambda import AsyncLambdaController, BaseEvent, config, env
+from ebbtide.contrib.async_lambda.middleware import MiddlewareFunction, MiddlewareRegistration
 from ebbtide.contrib.async_lambda.payload import PayloadRefused
 from ebbtide.contrib.async_lambda.payload_encoder import PayloadEncoder
 
@@ -66,3 +69,14 @@ def test_the_encoder_of_payloads_goes_with_json() -> None:
 def test_events_and_answers_are_in_models(module: str, name: str) -> None:
     found = import_module(f"ebbtide.contrib.async_lambda.models.{module}")
     assert getattr(found, name) is getattr(async_lambda, name)
+
+
+def test_the_types_of_middleware_are_in_middleware() -> None:
+    def layer(event: BaseEvent, call_next: Callable[[BaseEvent], Any]) -> Any:
+        return call_next(event)
+
+    function: MiddlewareFunction[BaseEvent, Any] = layer
+    registration: MiddlewareRegistration[BaseEvent, Any] = ([BaseEvent], function)
+    app = AsyncLambdaController(middleware=[registration])
+    app.pure_task("A")(lambda event: 7)
+    assert app.handle_invocation({}, None, "A") == 7

@@ -49,6 +49,16 @@ def invoked(archive: Path) -> Any:
     return json.loads(client.invoke(FunctionName=name, Payload=b"{}")["Payload"].read())
 
 
+def test_a_layer_of_somebody_elses_is_left_out(tmp_path: Path) -> None:
+    before = built(tmp_path / "built", "x = 1")
+    template = json.loads((before / "template.json").read_text())
+    layers = template["Resources"]["One"]["Properties"]["Layers"]
+    layers.append("arn:aws:lambda:eu-west-1:123456789012:layer:theirs:1")
+    (before / "template.json").write_text(json.dumps(template))
+    after = json.loads((adapt(before, tmp_path / "after", Path("/python")) / "template.json").read_text())
+    assert after["Resources"]["One"]["Properties"]["Layers"] == [{"Ref": "Layer"}]
+
+
 def test_only_the_runtime_is_another_and_no_byte_of_the_code(tmp_path: Path) -> None:
     before = built(tmp_path / "built", "x = 1")
     after = adapt(before, tmp_path / "after", Path("/python"))

@@ -23,6 +23,10 @@ Middleware: TypeAlias = Callable[[E, Callable[[E], R]], R]
 Layer: TypeAlias = tuple[Sequence[type[BaseEvent]], Middleware[Any, Any]]
 """The types of events it is for, and the layer itself."""
 
+MiddlewareFunction: TypeAlias = Callable[[E, Callable[[E], R]], R]
+MiddlewareRegistration: TypeAlias = tuple[list[type[E]], Callable[[E, Callable[[E], R]], R]]
+"""The same, by async-lambda's names for them."""
+
 
 class BatchInvokeException(EbbtideError):
     """Of an `async_invoke_batch` some payloads were not sent: `failed_payloads` are their places in the sequence."""

@@ -2,7 +2,8 @@
 
 MiniStack runs Python functions in its own interpreter, whose packages would hide what a bundle lacks. So a function is
 given the runtime `provided.al2023` and a `bootstrap` beside its code, which starts AWS's own runtime client in an
-interpreter that has nothing but what Lambda has. Nothing else of the template is changed, and no byte of the code.
+interpreter that has nothing but what Lambda has. Layers named by their ARN are left out. Nothing else of the template
+is changed, and no byte of the code.
 """
 
 from __future__ import annotations
@@ -46,6 +47,8 @@ def adapt(built: Path, into: Path, python: Path) -> Path:
         properties = resource["Properties"]
         properties[name] = _with_bootstrap(built / properties[name], into, properties["Runtime"], layers, python)
         properties["Runtime"] = PROVIDED
+        if "Layers" in properties:  # those of others cannot be had without their account
+            properties["Layers"] = [layer for layer in properties["Layers"] if not isinstance(layer, str)]
     (into / "template.json").write_text(json.dumps(template), "utf-8")
     return into
 

@@ -55,6 +55,12 @@ def test_an_image_takes_the_place_of_the_archive(folder: Folder) -> None:
     assert not (folder.path / ARCHIVE).exists()
 
 
+def test_another_python_may_be_asked_for(folder: Folder) -> None:
+    assert folder.call("build", "app", "--image-uri", "x", "--python", "3.11").exit_code == 0
+    done = folder.call("build", "app", "--python", "3.8")
+    assert (done.exit_code, "Lambda has no runtime for Python 3.8" in done.stderr) == (1, True)
+
+
 def test_extras_stand_in_the_template(folder: Folder) -> None:
     extras = {"Resources": {"Mine": {"Type": "AWS::SNS::Topic"}}, "Parameters": {"P": {"Type": "String"}}}
     (folder.path / "extras.json").write_text(json.dumps(extras))
