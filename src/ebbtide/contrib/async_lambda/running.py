@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import importlib
-import inspect
 import json
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from contextvars import copy_context
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from threading import Lock, Thread
+from threading import Lock
 from typing import Any
 
 from ebbtide.broker import Delivery, current
 from ebbtide.contrib.async_lambda.context import LambdaContext
-from ebbtide.contrib.async_lambda.declared import takes
+from ebbtide.contrib.async_lambda.declared import Declared, takes
 from ebbtide.contrib.async_lambda.events import (
     APIEvent,
     BaseEvent,
@@ -28,12 +26,12 @@ from ebbtide.contrib.async_lambda.globals import config
 from ebbtide.contrib.async_lambda.middleware import around
 from ebbtide.contrib.async_lambda.resolved import Resolved
 from ebbtide.contrib.async_lambda.sources import tick
+from ebbtide.contrib.async_lambda.waiting import ended
 from ebbtide.contrib.async_lambda.wire import DESTINATION, INVOCATION, RECORD, S3_KEY, SOURCE
 from ebbtide.contrib.async_lambda.writing import origin
 from ebbtide.dead_letters import ATTEMPT, ERROR, REASON, TASK
 from ebbtide.ids import new_id
 from ebbtide.message import Lineage, Message
-from ebbtide.triggers.http_response import Response
 
 REASONS = (REASON, ERROR, TASK, ATTEMPT)
 
@@ -60,11 +58,9 @@ class Runnable:
         self._starting = Lock()
 
     @property
-    def function(self) -> Callable[..., Any]:
-        """What the core runs: by annotation, for each kind of task."""
-        function = self._declared.function
-        make = _asynchronous if inspect.iscoroutinefunction(function) else _synchronous
-        return _in_place_of(function, make(self, self._declared.kind, self._declared.gathers))
+    def declared(self) -> Declared:
+        """What it was declared as."""
+        return self._declared
 
     def init(self) -> None:
         """Run its init tasks, if they have not run in this process. Raises what they raise; then they run again."""
@@ -84,7 +80,7 @@ class Runnable:
         made = EVENTS[self._declared.kind](event, context)
         token = current.set(_by_hand(self._declared.task_id, made))
         try:
-            returned = _ended(self.run(made))
+            returned = ended(self.run(made))
             told = getattr(returned, "__async_lambda_response__", None)
             return told() if told else returned
         finally:
@@ -98,7 +94,7 @@ class Runnable:
         try:
             event = self.managed(delivery, message.args[0])
             batch = self._declared.kind == "batch"
-            return _ended(self.run(ManagedSQSBatchEvent.of([event], event.context) if batch else event))
+            return ended(self.run(ManagedSQSBatchEvent.of([event], event.context) if batch else event))
         finally:
             current.reset(token)
 
@@ -168,69 +164,6 @@ def _record(message: Message) -> dict[str, Any]:
     return record if not why else {**record, "messageAttributes": {**record.get("messageAttributes", {}), **why}}
 
 
-def _synchronous(task: Runnable, kind: str, gathers: bool) -> Callable[..., Any]:
-    if kind == "api":
-
-        def answer(delivery: Delivery, event: dict[str, Any]) -> Response:
-            return _answer(task.run(task.event(delivery, event)))
-
-        return answer
-    if gathers:
-
-        def gathered(deliveries: list[Delivery], payload: list[Any]) -> None:
-            task.run(task.several(deliveries, payload))
-            task.done(*deliveries)
-
-        return gathered
-
-    def run(delivery: Delivery, payload: Any = None) -> Any:
-        returned = task.run(task.event(delivery, payload))
-        task.done(delivery)
-        return returned if kind == "pure" else None
-
-    return run
-
-
-def _asynchronous(task: Runnable, kind: str, gathers: bool) -> Callable[..., Any]:
-    if kind == "api":
-
-        async def answer(delivery: Delivery, event: dict[str, Any]) -> Response:
-            return _answer(await task.run(task.event(delivery, event)))
-
-        return answer
-    if gathers:
-
-        async def gathered(deliveries: list[Delivery], payload: list[Any]) -> None:
-            await task.run(task.several(deliveries, payload))
-            task.done(*deliveries)
-
-        return gathered
-
-    async def run(delivery: Delivery, payload: Any = None) -> Any:
-        returned = await task.run(task.event(delivery, payload))
-        task.done(delivery)
-        return returned if kind == "pure" else None
-
-    return run
-
-
-def _in_place_of(function: Callable[..., Any], made: Callable[..., Any]) -> Callable[..., Any]:
-    """What was made, called and shown as the user's own function is; its parameters are its own."""
-    vars(made)["__signature__"] = inspect.signature(made, eval_str=True)
-    made.__annotations__ = inspect.get_annotations(made, eval_str=True)
-    for name in ("__name__", "__qualname__", "__doc__", "__module__"):
-        setattr(made, name, getattr(function, name, getattr(made, name)))
-    if inspect.isfunction(function):
-        vars(made)["__wrapped__"] = function  # where a fault is told to be
-    return made
-
-
-def _answer(value: Any) -> Response:
-    # Only functions with a route need it.
-    made: Response = importlib.import_module("ebbtide.contrib.async_lambda.answer").answer_of(value)
-    return made
-
-
 def _by_hand(task_id: str, event: BaseEvent) -> Delivery:
     """What stands for the delivery of an event that no broker delivered, so that the task knows itself and its lane."""
     first = event.events[0] if isinstance(event, ManagedSQSBatchEvent) and event.events else event
@@ -242,30 +175,3 @@ def _by_hand(task_id: str, event: BaseEvent) -> Delivery:
     id = new_id(now)
     message = Message(id, task_id, task_id, Lineage(id), now, group=group, headers=told)
     return Delivery(b"", task_id, int(lane) if lane.isdecimal() else 0, "by hand", 1).read_as(message)
-
-
-def _ended(value: Any) -> Any:
-    """The value; of a coroutine, what it comes to. On a thread of its own, for a loop may be running on this one."""
-    if not inspect.iscoroutine(value):
-        return value
-    came: list[Any] = []
-    thread = Thread(target=copy_context().run, args=(_run_loop, value, came))
-    thread.start()
-    thread.join()
-    result = came[0]
-    if isinstance(result, _Raised):
-        raise result.error
-    return result
-
-
-class _Raised:
-    def __init__(self, error: BaseException) -> None:
-        self.error = error
-
-
-def _run_loop(coroutine: Coroutine[Any, Any, Any], came: list[Any]) -> None:
-    try:
-        # Who has no `async def` task does not wait 50 ms for it.
-        came.append(importlib.import_module("asyncio").run(coroutine))
-    except BaseException as error:
-        came.append(_Raised(error))

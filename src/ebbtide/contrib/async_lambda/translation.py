@@ -13,6 +13,7 @@ from ebbtide.contrib.async_lambda.managed import Managed
 from ebbtide.contrib.async_lambda.resolved import Owner, Resolved, resolved
 from ebbtide.contrib.async_lambda.running import Runnable
 from ebbtide.contrib.async_lambda.sources import Invoked
+from ebbtide.contrib.async_lambda.task_functions import task_function
 from ebbtide.contrib.async_lambda.writing import Writer
 from ebbtide.errors import DeclarationError
 from ebbtide.names import nearest
@@ -87,7 +88,7 @@ def _declare(app: DoorApp, one: Resolved, running: Runnable, deletes: bool) -> N
     triggers += [Invoked()] if said.kind in ("pure", "scheduled") else []
     retry = RetryPolicy(attempts=said.max_receive_count or ATTEMPTS)
     options: dict[str, Any] = {"takes_context": True, **({"gathers": True} if said.gathers else {})}
-    app.task(*triggers, name=said.task_id, queue=said.task_id, retry=retry, **options)(running.function)
+    app.task(*triggers, name=said.task_id, queue=said.task_id, retry=retry, **options)(task_function(running))
 
 
 def _check_dlq(one: Resolved, tasks: Mapping[str, Resolved]) -> None:
