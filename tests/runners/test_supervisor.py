@@ -39,7 +39,8 @@ def supervise(crew: Crew) -> Supervise:
 
 
 def log(crew: Crew) -> list[str]:
-    return crew.log.read_text().splitlines() if crew.log.exists() else []
+    """The lines of the log, but for one that is just being written."""
+    return crew.log.read_text().rpartition("\n")[0].splitlines() if crew.log.exists() else []
 
 
 def started(crew: Crew) -> list[int]:
