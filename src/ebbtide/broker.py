@@ -99,6 +99,14 @@ class Delivery:
 current: ContextVar[Delivery | None] = ContextVar("ebbtide.current", default=None)
 """The delivery whose task runs here and now: what is enqueued meanwhile inherits its lane and lineage."""
 
+alone: list[Delivery] = []
+"""The same in a process that runs one task at a time, for threads which that task begins: they see no `current`."""
+
+
+def here() -> Delivery | None:
+    """The delivery whose task runs here and now, on a thread of the task's own as well where only one runs."""
+    return current.get() or (alone[0] if alone else None)
+
 
 class Permit(Enum):
     """A broker's word on a task that is about to start; nearly always RUN.

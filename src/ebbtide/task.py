@@ -10,7 +10,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Generic, NamedTuple, ParamSpec, Protocol, TypeVar
 
-from ebbtide.broker import current
+from ebbtide.broker import here
 from ebbtide.errors import ArgumentError
 from ebbtide.ids import new_ids
 from ebbtide.message import Lineage, Message
@@ -178,7 +178,7 @@ class Task(Generic[P, C, R]):
         """The messages of calls made now."""
         now = self.house.now()
         said = self.options
-        parent = current.get()
+        parent = here()
         inherited = parent and parent.lineage.child(parent.message.id, parent.message.task)
         lane = self._lane(parent.lane if parent else 0)
         run_after = said.run_after if said.delay is None else now + said.delay

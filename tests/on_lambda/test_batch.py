@@ -578,3 +578,19 @@ def test_where_failures_are_raised_a_success_is_none() -> None:
         return None
 
     assert stage.invoke(*map(record, messages(note, 1))) == []
+
+
+def test_what_a_thread_of_a_task_enqueues_is_of_its_chain_and_lane() -> None:
+    stage, sent = Stage(Queue(lanes=3)), []
+
+    @stage.app.task
+    def spread(number: int) -> None:
+        thread = threading.Thread(target=lambda: sent.append(spread.message(number + 1)))
+        thread.start()
+        thread.join()
+
+    first = spread.using(lane=2).message(1)
+    assert stage.invoke(record(first)) == []
+    (second,) = sent
+    assert (second.lineage.root, second.lineage.parent, second.lineage.depth) == (first.id, first.id, 1)
+    assert stage.app.tasks["spread"].message(5).lineage.depth == 0

@@ -786,3 +786,17 @@ def test_a_worker_does_not_start_where_dead_letters_have_nobody_to_take_them(not
     desk = Desk(noting, Queue("orders", dead_letters="reprot"))
     with pytest.raises(DeclarationError, match="no such task"):
         desk.worker(["orders"])
+
+
+def test_what_a_thread_of_a_task_enqueues_is_of_its_chain(desk: Desk) -> None:
+    depths: list[int] = []
+
+    @desk.app.task
+    def spread() -> None:
+        thread = threading.Thread(target=lambda: depths.append(spread.message().lineage.depth))
+        thread.start()
+        thread.join()
+
+    spread.enqueue()
+    desk.drain()
+    assert depths == [1]

@@ -14,7 +14,7 @@ from threading import Event
 from typing import Any
 
 from ebbtide.app import App
-from ebbtide.broker import Delivery
+from ebbtide.broker import Delivery, alone
 from ebbtide.errors import TaskTimeout
 from ebbtide.execute import decide, finish, overrun, runs_async
 from ebbtide.on_lambda.limits import Alarm, Watch, timeout_of
@@ -32,6 +32,7 @@ class Runner:
     def __init__(self, app: App, threads: int, grace: float, watch: Watch) -> None:
         self._app = app
         self._most = threads
+        self._one_at_a_time = not any(task.is_async for task in app.tasks.values())
         self.grace = grace
         self._alarm = Alarm()
         self._watch = watch
@@ -88,10 +89,13 @@ class Runner:
         if not self._alarm.here:
             return self._decided(delivery, answer)
         began = self._app.now()
+        alone[:] = [delivery] if self._one_at_a_time else []
         try:
             return self._alarm.within(seconds, lambda: self._decided(delivery, answer))
         except TaskTimeout:  # it rang just when the task had ended
             return overrun(self._app, delivery, timeout_of(seconds), began)
+        finally:
+            alone.clear()
 
     def _decided(self, delivery: Delivery, answer: bool) -> Outcome:
         # In a context of its own: what an interrupted task leaves in it is not the next one's.

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ebbtide.app import App
-from ebbtide.broker import Delivery
+from ebbtide.broker import Delivery, alone
 from ebbtide.dead_letters import check
 from ebbtide.errors import StorageError
 from ebbtide.execute import decide, finish, read, ride_together, runs_async, unless_permitted
@@ -77,6 +77,7 @@ class Worker:
         self._report = report
         self._trouble = trouble
         check(app)
+        self._one_at_a_time = not any(task.is_async for task in app.tasks.values())
         self._batch = max((task.queue.batch for task in app.tasks.values() if self._gathers(task)), default=0)
         self._held = Held(app)
         self._minder = Minder(self._held, trouble)
@@ -212,9 +213,16 @@ class Worker:
             self._threads.submit(self._run, delivery).add_done_callback(end_process_on_error)
         else:
             self._limit.start(delivery.receipt, timeout)
-            self._end(delivery, finish(decide(self._app, delivery)), more=True)
+            self._end(delivery, self._here(delivery), more=True)
         if delivery.fate:
             self._held.wait_until(lambda: not self._held.running)
+
+    def _here(self, delivery: Delivery) -> Outcome:
+        alone[:] = [delivery] if self._one_at_a_time else []
+        try:
+            return finish(decide(self._app, delivery))
+        finally:
+            alone.clear()
 
     def _with_others(self, delivery: Delivery) -> Delivery | None:
         """This one, with those of the waiting that are to ride with it if its task gathers; None if none may start."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from ebbtide import strictjson
 from ebbtide.app import Send
-from ebbtide.broker import current
+from ebbtide.broker import here
 from ebbtide.contrib.async_lambda.wire import DESTINATION, INVOCATION, S3_KEY, SOURCE, Envelope
 from ebbtide.errors import PayloadError
 from ebbtide.message import Message
@@ -82,7 +82,7 @@ def origin(message: Message) -> dict[str, str]:
     """Who sent it, unless that is known: a dead letter keeps what its own envelope said."""
     if INVOCATION in message.headers:
         return {}
-    parent = current.get()
+    parent = here()
     source = {SOURCE: parent.message.task} if parent else {}
     inherited = parent.message.headers.get(INVOCATION) if parent else None
     return {**source, INVOCATION: inherited or uuid4()}
