@@ -133,13 +133,17 @@ class House:
         return json.loads(self.run("deploy", self.target, "--stage", self.stage, *built, "--json", *words, code=code))
 
     def bring_near(self) -> None:
-        """Have the one deployed schedule fire now: everything else of it stays as it is."""
+        """Have one like the one deployed schedule fire now, but once and under a name of its own.
+
+        MiniStack notes by name when a schedule has last been looked at, and for an `at()` takes that for fired.
+        """
         scheduler = self.client("scheduler")
         (one,) = scheduler.list_schedules()["Schedules"]
         found = scheduler.get_schedule(GroupName=one["GroupName"], Name=one["Name"])
-        same = ("Name", "GroupName", "Target", "FlexibleTimeWindow", "State", "ActionAfterCompletion")
-        kept = {key: found[key] for key in same if key in found}
-        scheduler.update_schedule(**kept, ScheduleExpression=f"at({datetime.now(UTC):%Y-%m-%dT%H:%M:%S})")
+        same = {key: found[key] for key in ("GroupName", "Target", "FlexibleTimeWindow", "State") if key in found}
+        at = f"at({datetime.now(UTC):%Y-%m-%dT%H:%M:%S})"
+        name = f"{one['Name'][:59]}-now"
+        scheduler.create_schedule(**same, Name=name, ScheduleExpression=at, ActionAfterCompletion="DELETE")
 
     def post(self, path: str, body: Any) -> Any:
         """What the API answers, which must be 200."""
