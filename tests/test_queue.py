@@ -108,3 +108,9 @@ def test_who_runs_it_and_who_takes_its_dead_letters_is_checked(field: dict[str, 
     with pytest.raises(DeclarationError) as refused:
         Queue("images", **field)
     assert wrong in str(refused.value)
+
+
+def test_a_queue_that_is_run_elsewhere_may_have_as_long_a_name_as_sqs_gives() -> None:
+    assert Queue("x" * 80, runner="elsewhere").name == "x" * 80
+    with pytest.raises(DeclarationError, match="is no name for a queue: up to 80"):
+        Queue("x" * 81, runner="elsewhere")

@@ -9,7 +9,11 @@ from collections.abc import Iterable
 from ebbtide.errors import DeclarationError
 
 _TASK = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", re.ASCII)
-_QUEUE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}", re.ASCII)
+_QUEUE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*", re.ASCII)
+OURS, THEIRS = 40, 80
+"""Characters of a queue's name: 40 leave room for app, stage and lane inside the 80 that SQS allows; one that another
+system runs is called by its own name alone."""
+
 _APP = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}", re.ASCII)
 
 
@@ -22,14 +26,11 @@ def task_name(name: str) -> str:
     return name
 
 
-def queue_name(name: str) -> str:
-    """The name itself; raises DeclarationError unless it is 1 to 40 of A-Z a-z 0-9 _ - starting with none of _ -
-
-    40 leaves room for app, stage and lane inside the 80 characters SQS allows a queue.
-    """
-    if not isinstance(name, str) or not _QUEUE.fullmatch(name):
+def queue_name(name: str, most: int = OURS) -> str:
+    """The name itself; raises DeclarationError unless it is 1 to `most` of A-Z a-z 0-9 _ - starting with none of _ -"""
+    if not isinstance(name, str) or not _QUEUE.fullmatch(name) or len(name) > most:
         raise DeclarationError(
-            f"{name!r} is no name for a queue: up to 40 ASCII letters, digits, '_' and '-', a letter or digit first"
+            f"{name!r} is no name for a queue: up to {most} ASCII letters, digits, '_' and '-', a letter or digit first"
         )
     return name
 

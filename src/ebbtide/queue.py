@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ebbtide.errors import DeclarationError
-from ebbtide.names import queue_name, task_name
+from ebbtide.names import OURS, THEIRS, queue_name, task_name
 
 MAX_VISIBILITY = 43_200.0
 """Seconds: the longest loan SQS gives (12 hours from the receipt)."""
@@ -20,7 +20,7 @@ RUNNERS = ("lambda", "fargate", "elsewhere")
 class Queue:
     """One named queue and the place that runs it.
 
-    name: see `names.queue_name`.
+    name: see `names.queue_name`; up to 80 characters for one that is run elsewhere.
     timeout: seconds a task may run before it is killed.
     visibility: seconds a message is on loan before it comes back; default 6 x timeout as AWS advises for Lambda, at
         most 43,200. A worker extends the loan of a task that runs longer.
@@ -60,7 +60,7 @@ class Queue:
     dead_letters: str | None = None
 
     def __post_init__(self) -> None:
-        queue_name(self.name)
+        queue_name(self.name, OURS if self.is_ours else THEIRS)
         for field in ("timeout", "results", "batch_window"):
             self._need(_number(getattr(self, field)), field, "a number of seconds")
         self._need(0 < self.timeout <= MAX_VISIBILITY, "timeout", "seconds, above 0 and at most 43,200")
