@@ -322,14 +322,10 @@ class App:
             raise DeclarationError(
                 f"two tasks are named {name!r}: {_where(earlier.function)} and {_where(function)}; give one a name="
             )
-        for trigger in triggers:
-            if not isinstance(trigger, Trigger):
-                raise DeclarationError(f"task {name!r}: {trigger!r} is no trigger; options go by keyword, as queue=")
         if takes_context and not inspect.signature(function).parameters:
             raise DeclarationError(f"task {name!r}: takes_context=True needs a first parameter for the delivery")
         place = self._queue(name, queue)
-        if triggers and not place.is_ours:
-            raise DeclarationError(f"task {name!r} is run elsewhere, as queue {place.name!r} says: it has no triggers")
+        _check_kinds(name, triggers, place)
         task: Task[Any, Any, Any] = Task(
             name=name,
             function=function,
@@ -354,6 +350,14 @@ class App:
         for task in self._tasks.values():
             if trigger.claim and any(trigger.claim == other.claim for other in task.triggers):
                 raise DeclarationError(f"tasks {task.name!r} and {name!r} both have {trigger.claim}; change one")
+
+
+def _check_kinds(task: str, triggers: Iterable[Any], place: Queue) -> None:
+    for trigger in triggers:
+        if not isinstance(trigger, Trigger):
+            raise DeclarationError(f"task {task!r}: {trigger!r} is no trigger; options go by keyword, as queue=")
+        if not place.is_ours:
+            raise DeclarationError(f"task {task!r} is run elsewhere, as queue {place.name!r} says: it has no triggers")
 
 
 def _before(layer: SendMiddleware, inner: Send) -> Send:

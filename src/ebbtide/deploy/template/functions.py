@@ -38,12 +38,6 @@ def functions(plan: Plan, asked: Mapping[str, Sequence[Json]], told: Mapping[str
 def _function(plan: Plan, queue: Queue, asked: Sequence[Json], told: Json) -> dict[str, Json]:
     about, said = {"queue": queue.name}, plan.of(queue)
     function, role, log = function_id(plan.place, queue), role_id(plan.place, queue), f"{logical(queue.name)}Log"
-    lambda_assumes = {
-        "Effect": "Allow",
-        "Principal": {"Service": "lambda.amazonaws.com"},
-        "Action": "sts:AssumeRole",
-    }
-    may = policy(statements(plan, queue, log, asked))
     made = {
         log: resource(
             "AWS::Logs::LogGroup",
@@ -56,16 +50,7 @@ def _function(plan: Plan, queue: Queue, asked: Sequence[Json], told: Json) -> di
             about,
             **GOES,
         ),
-        role: resource(
-            "AWS::IAM::Role",
-            {
-                "AssumeRolePolicyDocument": policy([lambda_assumes]),
-                "Policies": [{"PolicyName": "tasks", "PolicyDocument": may}],
-                **({"ManagedPolicyArns": list(said.managed_policies)} if said.managed_policies else {}),
-                "Tags": plan.tag_list(said.tags),
-            },
-            about,
-        ),
+        role: resource("AWS::IAM::Role", _role(plan, said, statements(plan, queue, log, asked)), about),
         function: resource(
             "AWS::Serverless::Function",
             merge(_properties(plan, queue, said, role, log, told), dict(said.properties)),
@@ -77,6 +62,20 @@ def _function(plan: Plan, queue: Queue, asked: Sequence[Json], told: Json) -> di
         context = {"Dockerfile": image.dockerfile, "DockerContext": image.folder.as_posix(), "DockerTag": image.tag}
         made[function]["Metadata"] |= context
     return made | {mapping_id(plan.place, queue, lane): _mapping(plan, queue, lane) for lane in range(queue.lanes)}
+
+
+def _role(plan: Plan, said: FunctionSettings, may: Sequence[Json]) -> Json:
+    lambda_assumes = {
+        "Effect": "Allow",
+        "Principal": {"Service": "lambda.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    }
+    return {
+        "AssumeRolePolicyDocument": policy([lambda_assumes]),
+        "Policies": [{"PolicyName": "tasks", "PolicyDocument": policy(may)}],
+        **({"ManagedPolicyArns": list(said.managed_policies)} if said.managed_policies else {}),
+        "Tags": plan.tag_list(said.tags),
+    }
 
 
 def _properties(plan: Plan, queue: Queue, said: FunctionSettings, role: str, log: str, told: Json) -> Json:
